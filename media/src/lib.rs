@@ -1,1 +1,23 @@
+//! Any frame of any video, exactly: probe, segment plan, frame selection, image encoding.
 //!
+//! The only crate that links FFmpeg. It reads a video through [`RangeRead`] and nothing else: FFmpeg
+//! gets no protocols, so it can open neither files nor sockets.
+//!
+//! Absent on purpose: jobs, archives, networks, threads. The caller decides what runs where, and a
+//! plan never depends on how many machines there are. [`decode`](extract) calls block.
+
+mod error;
+mod extract;
+mod facts;
+mod plan;
+mod probe;
+mod request;
+mod source;
+
+pub use error::{MediaError, RejectReason};
+pub use extract::{ExtractedImage, SegmentOutcome, extract};
+pub use facts::{Color, VideoFacts};
+pub use plan::{EntryPoint, Plan, PlanOptions, PlannedSegment, plan};
+pub use probe::{Probe, ProbeLimits, probe};
+pub use request::{Duplicates, Fit, Format, ImageOptions, Request, Selection, TimeRange};
+pub use source::{FileSource, RangeRead};
