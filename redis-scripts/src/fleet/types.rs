@@ -1,0 +1,91 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fleet_core::InstanceId;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reported {
+    Idle,
+    /// Stop receiving, drain, and wait for the end or a reprieve.
+    Condemned,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// The instance holds the task; this is the task's `attempt`th try, from 1.
+    Granted { attempt: u32 },
+    /// Give the message back at once, stop receiving, drain.
+    Condemned,
+    /// The same; the instance goes idle, and the guard condemns it then.
+    Retiring,
+    /// Redis has just lost data, and the guard may have named this instance before. Give the
+    /// message back at once, and receive again after `wait`.
+    Unsettled { wait: Duration },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reprieve {
+    /// Spared: idle again, and free to take tasks.
+    Idle,
+    /// It was not condemned; free to take tasks.
+    NotCondemned,
+    /// Offered too recently: Auto Scaling may still act on it. Ask again after `left`.
+    Condemned { left: Duration },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdleInstance {
+    pub id: InstanceId,
+    pub idle_for: Duration,
+    /// Since its last report.
+    pub unseen_for: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CondemnedInstance {
+    pub id: InstanceId,
+    /// Since it was last offered to Auto Scaling.
+    pub condemned_for: Duration,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FleetStatus {
+    /// Longest idle first.
+    pub idle: Vec<IdleInstance>,
+    /// Longest condemned first.
+    pub condemned: Vec<CondemnedInstance>,
+    pub retiring: Vec<InstanceId>,
+}
+
+/// Now; idle, seen and condemned as member, milliseconds, member, milliseconds …; retiring.
+pub(super) type RawStatus = (u64, Scores, Scores, Scores, Vec<String>);
+type Scores = Vec<(String, u64)>;
+
+/// Err is the id that is none.
+pub(super) fn status(raw: RawStatus) -> Result<FleetStatus, String> {
+    let (now, idle, seen, condemned, retiring) = raw;
+    let age = |at: u64| Duration::from_millis(now.saturating_sub(at));
+    let parse = |id: String| id.parse::<InstanceId>().map_err(|_| id);
+    let seen: HashMap<String, u64> = seen.into_iter().collect();
+    let idle = idle.into_iter().map(|(id, since)| {
+        Ok(IdleInstance {
+            unseen_for: age(seen.get(&id).copied().unwrap_or(0)),
+            idle_for: age(since),
+            id: parse(id)?,
+        })
+    });
+    let condemned = condemned.into_iter().map(|(id, at)| {
+        Ok(CondemnedInstance {
+            id: parse(id)?,
+            condemned_for: age(at),
+        })
+    });
+    Ok(FleetStatus {
+        idle: idle.collect::<Result<_, String>>()?,
+        condemned: condemned.collect::<Result<_, String>>()?,
+        retiring: retiring
+            .into_iter()
+            .map(parse)
+            .collect::<Result<_, String>>()?,
+    })
+}
