@@ -10,6 +10,7 @@ pub mod keys;
 pub mod limits;
 pub mod manifest;
 pub mod rational;
+pub mod scaling;
 pub mod spec;
 pub mod state;
 pub mod task;
