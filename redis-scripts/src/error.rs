@@ -49,9 +49,11 @@ fn advice(error: &redis::RedisError) -> Advice {
         | ErrorKind::Server(
             ServerErrorKind::ResponseError | ServerErrorKind::CrossSlot | ServerErrorKind::NoPerm,
         ) => Advice::Reject,
-        // WRONGTYPE is somebody else's data under our name. The rest are states of a server that
+        // WRONGTYPE is somebody else's data under our name. Other codes are states of a server that
         // pass: out of memory, no replicas, a script that runs too long.
-        ErrorKind::Extension if error.code() == Some("WRONGTYPE") => Advice::Reject,
-        _ => Advice::Retry,
+        _ => match error.code() {
+            Some("WRONGTYPE" | "NOAUTH" | "WRONGPASS") => Advice::Reject,
+            _ => Advice::Retry,
+        },
     }
 }
