@@ -1,4 +1,6 @@
 //! Every reply of the fleet scripts, from a real redis-server.
+// `[a.clone()]` reads better in a table than `std::slice::from_ref(&a)`.
+#![allow(clippy::cloned_ref_to_slice_refs)]
 
 mod common;
 
