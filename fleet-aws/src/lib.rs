@@ -5,9 +5,11 @@
 //! laptop: the endpoint comes from `AWS_ENDPOINT_URL`, which the SDK reads itself.
 
 pub mod clients;
+pub mod list;
 pub mod logging;
 pub mod metrics;
 pub mod queue;
+pub mod register;
 pub mod row;
 pub mod videos;
 

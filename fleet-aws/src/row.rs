@@ -34,6 +34,9 @@ pub struct Row {
     pub upload_keys: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// The newest plan: 0, and one higher each time the video was planned again.
+    #[serde(default)]
+    pub generation: u32,
     #[serde(default)]
     pub progress: Progress,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,7 @@ impl Row {
             extract,
             upload_keys: BTreeSet::new(),
             source: None,
+            generation: 0,
             progress: Progress::default(),
             failure: None,
             warnings: Vec::new(),

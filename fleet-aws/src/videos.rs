@@ -149,6 +149,40 @@ impl Videos {
         }
     }
 
+    /// Records that the video is being worked on by a newer plan, from its beginning. False where
+    /// this or a newer plan is recorded already, or the video has ended.
+    pub async fn replan(
+        &self,
+        tenant: &TenantId,
+        video: &VideoId,
+        generation: u32,
+        segments: u64,
+    ) -> Result<bool, VideosError> {
+        let progress = Progress { segments, ..Progress::default() };
+        let running = [VideoState::Planning, VideoState::Processing, VideoState::Finalizing];
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(tenant, video)))
+            .update_expression("SET #state = :to, generation = :generation, progress = :progress")
+            .condition_expression("generation < :generation AND #state IN (:a, :b, :c)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":to", AttributeValue::S(VideoState::Processing.to_string()))
+            .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()))
+            .expression_attribute_values(":progress", serde_dynamo::to_attribute_value(progress)?)
+            .expression_attribute_values(":a", AttributeValue::S(running[0].to_string()))
+            .expression_attribute_values(":b", AttributeValue::S(running[1].to_string()))
+            .expression_attribute_values(":c", AttributeValue::S(running[2].to_string()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if is_condition(&error) => Ok(false),
+            Err(error) => Err(service("record a new plan", error)),
+        }
+    }
+
     /// Writes progress unless a later count is already there, so that what callers see only grows.
     pub async fn progress(
         &self,

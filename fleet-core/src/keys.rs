@@ -7,6 +7,7 @@
 //!                  work/{tenant}/{video}/{generation}/{segment:05}/{attempt}.json   its index, written after it
 //!                  results/{tenant}/{video}/frames.zip           the archive, written once
 //!                  results/{tenant}/{video}/manifest.json
+//!                  results/{tenant}/{video}/report.json          who did what, and how long it took
 //! ```
 
 use crate::ids::{TenantId, VideoId};
@@ -77,6 +78,12 @@ pub fn archive(tenant: &TenantId, video: &VideoId) -> String {
 
 pub fn manifest(tenant: &TenantId, video: &VideoId) -> String {
     format!("results/{tenant}/{video}/manifest.json")
+}
+
+/// Which agent did which segment, and how long each stage took. It differs from run to run, so it
+/// is kept out of the manifest.
+pub fn report(tenant: &TenantId, video: &VideoId) -> String {
+    format!("results/{tenant}/{video}/report.json")
 }
 
 #[cfg(test)]

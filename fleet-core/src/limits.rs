@@ -17,6 +17,8 @@ pub struct Limits {
     pub timestamps: usize,
     pub body_bytes: usize,
     pub filename_bytes: usize,
+    /// Upload URLs given out for one video; each is recorded in its row.
+    pub upload_urls: u32,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             timestamps: 10_000,
             body_bytes: 256 * 1024,
             filename_bytes: 1_024,
+            upload_urls: 500,
         }
     }
 }
@@ -60,6 +63,7 @@ impl Limits {
             body_bytes: lookup.parsed_or("FRAMEFLEET_LIMIT_BODY_BYTES", d.body_bytes)?,
             filename_bytes: lookup
                 .parsed_or("FRAMEFLEET_LIMIT_FILENAME_BYTES", d.filename_bytes)?,
+            upload_urls: lookup.parsed_or("FRAMEFLEET_LIMIT_UPLOAD_URLS", d.upload_urls)?,
         })
     }
 
