@@ -4,20 +4,10 @@
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
-data "aws_availability_zones" "available" {
-  state = "available"
-
-  filter {
-    name   = "opt-in-status"
-    values = ["opt-in-not-required"]
-  }
-}
-
 locals {
   account   = data.aws_caller_identity.this.account_id
   partition = data.aws_partition.this.partition
   here      = "${var.region}:${local.account}"
-  zones     = slice(sort(data.aws_availability_zones.available.names), 0, min(var.zone_count, length(data.aws_availability_zones.available.names)))
 
   metrics_namespace = "Framefleet"
   redis_users       = ["agent", "guard", "handler"]

@@ -43,7 +43,7 @@ module "network" {
   fleet               = var.fleet
   region              = var.region
   cidr                = var.vpc_cidr
-  zones               = local.zones
+  zones               = var.zones
   endpoint_zone_count = var.endpoint_zone_count
   table_arn           = local.arns.table
   monitoring_cidrs    = var.monitoring_cidrs

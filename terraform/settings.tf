@@ -10,7 +10,7 @@ locals {
       FRAMEFLEET_UPLOADS_BUCKET    = module.storage.bucket_names.uploads
       FRAMEFLEET_RESULTS_BUCKET    = module.storage.bucket_names.results
       FRAMEFLEET_TASKS_QUEUE_URL   = module.queue.tasks_url
-      FRAMEFLEET_REDIS_URL         = module.cache.url
+      FRAMEFLEET_REDIS_URL         = module.cache.urls.agent
       FRAMEFLEET_REDIS_SECRET_ID   = module.secrets.redis_secret_ids.agent
       FRAMEFLEET_METRICS_NAMESPACE = local.metrics_namespace
     }
@@ -19,7 +19,7 @@ locals {
       FRAMEFLEET_TABLE             = module.records.table_name
       FRAMEFLEET_UPLOADS_BUCKET    = module.storage.bucket_names.uploads
       FRAMEFLEET_RESULTS_BUCKET    = module.storage.bucket_names.results
-      FRAMEFLEET_REDIS_URL         = module.cache.url
+      FRAMEFLEET_REDIS_URL         = module.cache.urls.handler
       FRAMEFLEET_REDIS_SECRET_ID   = module.secrets.redis_secret_ids.handler
       FRAMEFLEET_CDN_URL           = "https://${module.cdn.domain_name}"
       FRAMEFLEET_CDN_KEY_PAIR_ID   = module.cdn.signing_key_id
@@ -36,7 +36,7 @@ locals {
 
     scale-in-guard = {
       FRAMEFLEET_FLEET           = var.fleet
-      FRAMEFLEET_REDIS_URL       = module.cache.url
+      FRAMEFLEET_REDIS_URL       = module.cache.urls.guard
       FRAMEFLEET_REDIS_SECRET_ID = module.secrets.redis_secret_ids.guard
     }
   }

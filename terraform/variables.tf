@@ -29,14 +29,18 @@ variable "vpc_cidr" {
   default     = "10.64.0.0/16"
 }
 
-variable "zone_count" {
-  type        = number
-  description = "How many availability zones agents, Redis and functions are spread over."
-  default     = 3
+variable "zones" {
+  type        = list(string)
+  description = "The availability zones that agents, Redis and functions are spread over: two or more, and named, so that a new zone of AWS's changes nothing."
 
   validation {
-    condition     = var.zone_count >= 2 && var.zone_count <= 6
-    error_message = "zone_count must be from 2 to 6."
+    condition     = length(var.zones) >= 2 && length(var.zones) <= 6 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "zones must name two to six different availability zones."
+  }
+
+  validation {
+    condition     = alltrue([for zone in var.zones : startswith(zone, var.region)])
+    error_message = "zones must all be in region."
   }
 }
 

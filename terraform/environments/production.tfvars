@@ -2,7 +2,7 @@
 fleet  = "framefleet"
 region = "eu-central-1"
 
-zone_count          = 3
+zones               = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
 endpoint_zone_count = 2
 
 cache_node_type = "cache.m7g.large"

@@ -2,7 +2,7 @@
 fleet  = "framefleet-test"
 region = "eu-central-1"
 
-zone_count          = 2
+zones               = ["eu-central-1a", "eu-central-1b"]
 endpoint_zone_count = 1
 
 cache_node_type = "cache.t4g.micro"

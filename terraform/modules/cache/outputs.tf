@@ -1,6 +1,9 @@
-output "url" {
-  description = "Without a user: programs add theirs from the secret."
-  value       = "rediss://${aws_elasticache_replication_group.this.primary_endpoint_address}:${local.port}"
+output "urls" {
+  description = "By user. Without the password, which programs take from the user's secret."
+  value = {
+    for role, user in aws_elasticache_user.this :
+    role => "rediss://${user.user_name}@${aws_elasticache_replication_group.this.primary_endpoint_address}:${local.port}"
+  }
 }
 
 output "cluster_ids" {

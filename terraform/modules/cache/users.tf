@@ -37,7 +37,7 @@ resource "aws_elasticache_user" "this" {
     [for command in concat(local.session, each.value) : "+${command}"],
   ))
 
-  passwords_wo         = jsondecode(ephemeral.aws_secretsmanager_secret_version.user[each.key].secret_string)["password"]
+  passwords_wo         = ephemeral.aws_secretsmanager_secret_version.user[each.key].secret_string
   passwords_wo_version = var.password_version
 }
 

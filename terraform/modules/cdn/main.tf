@@ -62,6 +62,7 @@ resource "aws_cloudfront_response_headers_policy" "results" {
     strict_transport_security {
       access_control_max_age_sec = 365 * 24 * 3600
       include_subdomains         = true
+      preload                    = true
       override                   = true
     }
   }

@@ -6,7 +6,7 @@ resource "aws_secretsmanager_secret" "redis" {
   for_each = toset(var.redis_users)
 
   name                    = "${var.fleet}/redis/${each.key}"
-  description             = "How the ${each.key} signs in to Redis: JSON of username and password"
+  description             = "Password of the Redis user ${var.fleet}-${each.key}"
   kms_key_id              = aws_kms_key.this.arn
   recovery_window_in_days = var.recovery_days
 }
@@ -22,11 +22,8 @@ ephemeral "aws_secretsmanager_random_password" "redis" {
 resource "aws_secretsmanager_secret_version" "redis" {
   for_each = aws_secretsmanager_secret.redis
 
-  secret_id = each.value.id
-  secret_string_wo = jsonencode({
-    username = "${var.fleet}-${each.key}"
-    password = ephemeral.aws_secretsmanager_random_password.redis[each.key].random_password
-  })
+  secret_id                = each.value.id
+  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.redis[each.key].random_password
   secret_string_wo_version = var.redis_password_version
 }
 
