@@ -10,7 +10,7 @@ use super::layout::{Choice, layout};
 use super::{PartLimits, SplicePlan};
 
 /// States kept of one kind while the number of parts is scarce; the search is exact below that.
-const KEEP: usize = 64;
+const KEEP: usize = 32;
 
 pub(super) fn search(limits: &PartLimits, pieces: &[u64], extra: u64, tail: u64) -> SplicePlan {
     let generated = extra + tail;
