@@ -4,20 +4,34 @@
 //! gets no protocols, so it can open neither files nor sockets.
 //!
 //! Absent on purpose: jobs, archives, networks, threads. The caller decides what runs where, and a
-//! plan never depends on how many machines there are. [`decode`](extract) calls block.
+//! plan never depends on how many machines there are. [`extract`] blocks.
 
+mod color;
+mod decode;
+mod entries;
+mod entry;
 mod error;
 mod extract;
 mod facts;
+mod ffi;
+mod input;
+mod mp4;
+mod orient;
+mod picture;
 mod plan;
 mod probe;
 mod request;
+mod select;
+mod size;
+mod sniff;
 mod source;
+mod timeline;
+mod times;
 
 pub use error::{MediaError, RejectReason};
 pub use extract::{ExtractedImage, SegmentOutcome, extract};
 pub use facts::{Color, VideoFacts};
 pub use plan::{EntryPoint, Plan, PlanOptions, PlannedSegment, plan};
-pub use probe::{Probe, ProbeLimits, probe};
+pub use probe::{Estimate, Probe, ProbeLimits, probe};
 pub use request::{Duplicates, Fit, Format, ImageOptions, Request, Selection, TimeRange};
 pub use source::{FileSource, RangeRead};

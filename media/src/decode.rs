@@ -1,0 +1,100 @@
+//! One decoder, one thread, frames in presentation order. Damage is counted, never hidden.
+
+use ffmpeg_next::codec::{self, context::Context};
+use ffmpeg_next::{Error, Packet, decoder, frame};
+
+use crate::error::{MediaError, RejectReason};
+use crate::ffi;
+use crate::input::VideoInput;
+use crate::sniff;
+
+pub struct Decoder {
+    video: decoder::Video,
+    draining: bool,
+    pub errors: u64,
+    pub first_error: Option<String>,
+}
+
+impl Decoder {
+    pub fn open(input: &VideoInput, max_pixels: u64) -> Result<Self, MediaError> {
+        let stream = input
+            .input
+            .stream(input.stream)
+            .expect("the stream was chosen from this input");
+        let parameters = stream.parameters();
+        let id = parameters.id();
+        let unsupported =
+            |detail: String| MediaError::reject(RejectReason::UnsupportedCodec, detail);
+        let codec = decoder::find(id)
+            .filter(|c| sniff::DECODERS.contains(&c.name()))
+            .ok_or_else(|| unsupported(format!("there is no decoder for {}", codec_name(id))))?;
+        let mut context = Context::from_parameters(parameters)
+            .map_err(|e| unsupported(format!("the codec parameters cannot be used: {e}")))?;
+        ffi::bound_decoder(&mut context, max_pixels);
+        let mut opening = context.decoder();
+        opening.set_packet_time_base(stream.time_base());
+        let video = opening
+            .open_as(codec)
+            .and_then(|opened| opened.video())
+            .map_err(|e| {
+                unsupported(format!(
+                    "the {} decoder refused the stream: {e}",
+                    codec_name(id)
+                ))
+            })?;
+        Ok(Self {
+            video,
+            draining: false,
+            errors: 0,
+            first_error: None,
+        })
+    }
+
+    /// Gives the decoder one packet, or the end. Call [`receive`](Self::receive) until None first.
+    pub fn send(&mut self, packet: Option<&Packet>) {
+        let result = match packet {
+            Some(packet) => self.video.send_packet(packet),
+            None if self.draining => return,
+            None => {
+                self.draining = true;
+                self.video.send_eof()
+            }
+        };
+        if let Err(e) = result {
+            self.note(e);
+        }
+    }
+
+    /// The next frame; None: it wants more packets, or it is drained.
+    pub fn receive(&mut self) -> Option<frame::Video> {
+        let mut frame = frame::Video::empty();
+        // A drained decoder may report damage once a frame it still holds, and no more often.
+        for _ in 0..1024 {
+            match self.video.receive_frame(&mut frame) {
+                Ok(()) => return Some(frame),
+                Err(Error::Eof) => return None,
+                Err(Error::Other { errno }) if errno == ffmpeg_next::error::EAGAIN => return None,
+                Err(e) => {
+                    self.note(e);
+                    if !self.draining {
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn note(&mut self, error: Error) {
+        self.errors += 1;
+        self.first_error.get_or_insert_with(|| error.to_string());
+    }
+
+    pub fn profile(&self) -> codec::Profile {
+        self.video.profile()
+    }
+}
+
+pub fn codec_name(id: codec::Id) -> &'static str {
+    id.name()
+}

@@ -1,0 +1,115 @@
+//! Finds true random access points: candidates from the container's index, each one's packet read.
+
+use crate::entry::Codec;
+use crate::error::MediaError;
+use crate::ffi;
+use crate::input::VideoInput;
+use crate::plan::EntryPoint;
+use crate::probe::Estimate;
+
+pub struct Found {
+    pub entries: Vec<EntryPoint>,
+    pub division: String,
+    pub estimate: Option<Estimate>,
+}
+
+impl Found {
+    pub fn none(why: &str) -> Self {
+        Self {
+            entries: Vec::new(),
+            division: format!("one segment: {why}"),
+            estimate: None,
+        }
+    }
+}
+
+/// At most `limit` entry points after `first_pts`, spread evenly, and a sentence about them.
+pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Found, MediaError> {
+    let one = |why: &str| Ok(Found::none(why));
+    if !(input.is_mp4() || input.is_matroska()) {
+        return one("only MP4, MOV, Matroska and WebM can be entered in the middle exactly");
+    }
+    let codec = codec_of(input);
+    if !codec.divisible() {
+        return one("this codec cannot be entered in the middle exactly");
+    }
+    // Matroska reads its cues on the first seek.
+    if !input.seek(first_pts)? {
+        return one("the container cannot seek");
+    }
+    let mut index = ffi::index(&mut input.input, input.stream);
+    if input.is_matroska() {
+        // Seeking to the last cue makes FFmpeg read on to the end of the file.
+        index.pop();
+    }
+    if index.windows(2).any(|w| w[0].timestamp > w[1].timestamp) {
+        return one("the index is not in order of time");
+    }
+    let keyframes: Vec<_> = index
+        .iter()
+        .skip(1)
+        .filter(|e| e.keyframe && !e.discard)
+        .collect();
+    let last = index.last().map_or(first_pts, |e| e.timestamp);
+    let estimate = Estimate {
+        // Matroska's index lists keyframes only; a GOP of 120 is a fair guess.
+        frames: index.len() as u64 * if input.is_mp4() { 1 } else { 120 },
+        keyframes: keyframes.len() as u64 + 1,
+        span: last.saturating_sub(first_pts),
+    };
+    if keyframes.is_empty() {
+        return one("the index lists no keyframe after the first");
+    }
+    let step = keyframes.len().div_ceil(limit.max(1));
+    let mut entries: Vec<EntryPoint> = Vec::new();
+    for candidate in keyframes.into_iter().step_by(step) {
+        if let Some(entry) = land(input, codec, candidate.timestamp)?
+            && entry.pts > entries.last().map_or(first_pts, |e| e.pts)
+            && (!input.is_mp4() || entry.position == candidate.position as u64)
+        {
+            entries.push(entry);
+        }
+    }
+    if entries.is_empty() {
+        return one("no keyframe of the index is a true random access point");
+    }
+    let found = entries.len();
+    let division = format!("{found} random access points were found and checked");
+    Ok(Found {
+        entries,
+        division,
+        estimate: Some(estimate),
+    })
+}
+
+pub fn codec_of(input: &VideoInput) -> Codec {
+    let stream = input.input.stream(input.stream).expect("chosen");
+    let extradata = ffi::extradata(&input.input, input.stream);
+    Codec::new(stream.parameters().id().name(), &extradata)
+}
+
+/// Seeks, and says what the first packet there is if it is a true entry point.
+fn land(
+    input: &mut VideoInput,
+    codec: Codec,
+    seek_ts: i64,
+) -> Result<Option<EntryPoint>, MediaError> {
+    if !input.seek(seek_ts)? {
+        return Ok(None);
+    }
+    let Some(packet) = input.next_packet()? else {
+        return Ok(None);
+    };
+    let (Some(pts), Some(data)) = (packet.pts(), packet.data()) else {
+        return Ok(None);
+    };
+    if !packet.is_key() || !codec.is_entry(data) {
+        return Ok(None);
+    }
+    let position = packet.position().max(0) as u64;
+    Ok(Some(EntryPoint {
+        position,
+        pts,
+        seek_ts,
+    }))
+}

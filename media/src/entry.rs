@@ -1,0 +1,186 @@
+//! Is this packet a true random access point? Judged by the codec's own bits, because containers
+//! mark pictures as keyframes that refer to what came before. Pure.
+
+/// How a codec's packets are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    H264 {
+        length_size: usize,
+    },
+    Hevc {
+        length_size: usize,
+    },
+    Vp8,
+    Vp9,
+    Av1,
+    /// Every picture stands alone.
+    Intra,
+    /// Cannot be entered in the middle exactly, as far as we know.
+    Other,
+}
+
+impl Codec {
+    pub fn new(name: &str, extradata: &[u8]) -> Self {
+        // avcC and hvcC start with version 1; without them packets hold start codes (length 0).
+        let configured = extradata.first() == Some(&1);
+        let length = |at: usize| match extradata.get(at) {
+            Some(byte) if configured => usize::from(byte & 3) + 1,
+            _ => 0,
+        };
+        match name {
+            "h264" => Codec::H264 {
+                length_size: length(4),
+            },
+            "hevc" => Codec::Hevc {
+                length_size: length(21),
+            },
+            "vp8" => Codec::Vp8,
+            "vp9" => Codec::Vp9,
+            "av1" => Codec::Av1,
+            "mjpeg" | "prores" | "dnxhd" | "cfhd" | "huffyuv" | "ffvhuff" | "utvideo" | "png" => {
+                Codec::Intra
+            }
+            _ => Codec::Other,
+        }
+    }
+
+    pub fn divisible(self) -> bool {
+        self != Codec::Other
+    }
+
+    /// Whether every frame with a pts at or after this packet's decodes exactly from here.
+    pub fn is_entry(self, data: &[u8]) -> bool {
+        match self {
+            // An IDR picture; recovery points and open GOPs are not enough.
+            Codec::H264 { length_size } => {
+                nals(data, length_size)
+                    .map(|nal| nal[0] & 0x1f)
+                    .find(|kind| (1..=5).contains(kind))
+                    == Some(5)
+            }
+            // BLA, IDR or CRA: pictures that follow in output order never refer to earlier ones.
+            Codec::Hevc { length_size } => nals(data, length_size)
+                .map(|nal| (nal[0] >> 1) & 0x3f)
+                .find(|kind| *kind < 32)
+                .is_some_and(|kind| (16..=21).contains(&kind)),
+            Codec::Vp8 => data.first().is_some_and(|b| b & 1 == 0),
+            Codec::Vp9 => vp9_key(data),
+            Codec::Av1 => av1_sequence(data),
+            Codec::Intra => true,
+            Codec::Other => false,
+        }
+    }
+}
+
+/// The NAL units of a packet, by length prefixes or (0) start codes. Never empty slices.
+pub fn nals(data: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> {
+    let mut rest = data;
+    std::iter::from_fn(move || {
+        loop {
+            let nal;
+            if length_size == 0 {
+                let start = rest.windows(3).position(|w| w == [0, 0, 1])? + 3;
+                let end = rest[start..].windows(3).position(|w| w == [0, 0, 1]);
+                let end = end.map_or(rest.len(), |e| start + e);
+                nal = &rest[start..end];
+                rest = &rest[end..];
+            } else {
+                let size = rest
+                    .get(..length_size)?
+                    .iter()
+                    .fold(0usize, |n, b| (n << 8) | usize::from(*b));
+                let end = length_size.checked_add(size)?;
+                nal = rest.get(length_size..end)?;
+                rest = &rest[end..];
+            }
+            if !nal.is_empty() {
+                return Some(nal);
+            }
+        }
+    })
+}
+
+/// A shown keyframe: marker 10, not show_existing_frame, frame_type 0.
+fn vp9_key(data: &[u8]) -> bool {
+    let Some(&b) = data.first() else { return false };
+    let bit = |n: u8| (b >> (7 - n)) & 1;
+    let profile = bit(2) | (bit(3) << 1);
+    let at = if profile == 3 { 5 } else { 4 };
+    b >> 6 == 2 && bit(at) == 0 && bit(at + 1) == 0
+}
+
+/// A temporal unit that carries a sequence header, as every AV1 sync sample does.
+fn av1_sequence(data: &[u8]) -> bool {
+    let mut rest = data;
+    for _ in 0..8 {
+        let Some(&header) = rest.first() else {
+            return false;
+        };
+        if (header >> 3) & 15 == 1 {
+            return true;
+        }
+        let (extension, sized) = (header >> 2 & 1, header >> 1 & 1);
+        rest = &rest[1..];
+        let Some(after) = rest.get(usize::from(extension)..) else {
+            return false;
+        };
+        rest = after;
+        if sized == 0 {
+            return false;
+        }
+        let (mut size, mut used) = (0usize, 0);
+        for (i, byte) in rest.iter().take(5).enumerate() {
+            size |= usize::from(byte & 0x7f) << (7 * i);
+            used = i + 1;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let Some(after) = rest.get(used.saturating_add(size)..) else {
+            return false;
+        };
+        rest = after;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_true_random_access_points_count() {
+        let avc = Codec::new("h264", &[1, 0, 0, 0, 0xff]);
+        assert_eq!(avc, Codec::H264 { length_size: 4 });
+        let hevc = Codec::Hevc { length_size: 4 };
+        let annex_b = Codec::new("h264", &[0, 0, 0, 1, 0x67]);
+        for (codec, data, expected) in [
+            (avc, &[0, 0, 0, 1, 6, 0, 0, 0, 2, 0x65, 1][..], true),
+            // A recovery point SEI and a non-IDR slice.
+            (avc, &[0, 0, 0, 1, 6, 0, 0, 0, 2, 0x41, 1], false),
+            (avc, &[0, 0, 0, 9, 0x65], false),
+            (avc, &[], false),
+            (annex_b, &[0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x65, 3], true),
+            (annex_b, &[0, 0, 1, 0x41, 9, 0, 0, 1, 0x65, 3], false),
+            (hevc, &[0, 0, 0, 2, 21 << 1, 1], true),
+            (hevc, &[0, 0, 0, 2, 19 << 1, 1], true),
+            (hevc, &[0, 0, 0, 2, 1 << 1, 1], false),
+            (
+                hevc,
+                &[0, 0, 0, 2, 32 << 1, 1, 0, 0, 0, 2, 1 << 1, 1],
+                false,
+            ),
+            (Codec::Vp8, &[0x10], true),
+            (Codec::Vp8, &[0x11], false),
+            (Codec::Vp9, &[0b1000_0010], true),
+            (Codec::Vp9, &[0b1000_0110], false),
+            (Codec::Vp9, &[0b1000_1000], false),
+            (Codec::Av1, &[0x12, 0, 0x0a, 1, 0], true),
+            (Codec::Av1, &[0x12, 0, 0x32, 1, 0], false),
+            (Codec::Intra, &[], true),
+            (Codec::Other, &[1], false),
+        ] {
+            assert_eq!(codec.is_entry(data), expected, "{codec:?} {data:02x?}");
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Everything `unsafe`: what ffmpeg-next's safe API lacks, and libjpeg-turbo's planar compressor.
+//!
+//! Each function is as small as its safety argument. Decisions live elsewhere.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::Once;
+
+use ffmpeg_next::ffi::*;
+use ffmpeg_next::format::context::{Input, StreamIo};
+use ffmpeg_next::{Error, codec, frame, software};
+
+/// The largest single block FFmpeg may allocate; headers cannot talk it into more.
+const MAX_ALLOC: usize = 1 << 30;
+
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+        // SAFETY: sets one atomic variable inside libavutil.
+        unsafe { av_max_alloc(MAX_ALLOC) };
+    });
+}
+
+/// The demuxer FFmpeg would choose by content alone, and its score out of 100.
+pub fn detect(head: &[u8]) -> Option<(String, i32)> {
+    let mut padded = head.to_vec();
+    padded.resize(head.len() + AVPROBE_PADDING_SIZE as usize, 0);
+    let data = AVProbeData {
+        filename: c"".as_ptr(),
+        buf: padded.as_mut_ptr(),
+        buf_size: head.len() as c_int,
+        mime_type: ptr::null(),
+    };
+    let mut score = 0;
+    // SAFETY: `data` points into `padded`, which outlives the call and has the padding FFmpeg asks
+    // for; the returned format is static.
+    unsafe {
+        let format = av_probe_input_format3(&data, 1, &mut score);
+        if format.is_null() {
+            return None;
+        }
+        let name = CStr::from_ptr((*format).name).to_string_lossy();
+        Some((name.into_owned(), score))
+    }
+}
+
+/// What FFmpeg calls when a demuxer wants another file or address: nothing is ever opened.
+unsafe extern "C" fn refuse_open(
+    _: *mut AVFormatContext,
+    _: *mut *mut AVIOContext,
+    _: *const c_char,
+    _: c_int,
+    _: *mut *mut AVDictionary,
+) -> c_int {
+    AVERROR(EPERM)
+}
+
+/// Opens `io` with the demuxer `format` and no other, without looking at any packet.
+pub fn open(mut io: StreamIo, format: &str, options: &[(&str, &str)]) -> Result<Input, Error> {
+    let name = CString::new(format).map_err(|_| Error::DemuxerNotFound)?;
+    let options = options.iter().collect::<ffmpeg_next::Dictionary>();
+    // SAFETY: `context` is fresh and owned here until it is wrapped; on failure avformat_open_input
+    // frees it but not the custom `pb`, which `io` still owns and drops. The options dictionary is
+    // handed over and taken back once.
+    unsafe {
+        let demuxer = av_find_input_format(name.as_ptr());
+        if demuxer.is_null() {
+            return Err(Error::DemuxerNotFound);
+        }
+        let mut context = avformat_alloc_context();
+        if context.is_null() {
+            return Err(Error::Other { errno: ENOMEM });
+        }
+        (*context).pb = io.as_mut_ptr();
+        (*context).flags |= AVFMT_FLAG_CUSTOM_IO;
+        (*context).io_open = Some(refuse_open);
+        let mut dictionary = options.disown();
+        let result = avformat_open_input(
+            &mut context,
+            ptr::null(),
+            demuxer.cast_mut().cast(),
+            &mut dictionary,
+        );
+        drop(ffmpeg_next::Dictionary::own(dictionary));
+        match result {
+            0 => Ok(Input::wrap_with_custom_io(context, io)),
+            e => Err(Error::from(e)),
+        }
+    }
+}
+
+/// Reads some packets to learn what the header did not say.
+pub fn find_stream_info(input: &mut Input, max_pixels: u64) -> Result<(), Error> {
+    let mut options: Vec<*mut AVDictionary> = (0..input.nb_streams())
+        .map(|_| {
+            let mut one = ffmpeg_next::Dictionary::new();
+            one.set("max_pixels", &max_pixels.to_string());
+            one.set("threads", "1");
+            // SAFETY: ownership moves into `options` and is taken back below.
+            unsafe { one.disown() }
+        })
+        .collect();
+    // SAFETY: one dictionary a stream, as FFmpeg asks; it may replace them, so what is there
+    // afterwards is freed.
+    unsafe {
+        let result = avformat_find_stream_info(input.as_mut_ptr(), options.as_mut_ptr());
+        for dictionary in options {
+            drop(ffmpeg_next::Dictionary::own(dictionary));
+        }
+        if result < 0 {
+            return Err(Error::from(result));
+        }
+    }
+    Ok(())
+}
+
+/// What the container says about a stream's pictures.
+#[derive(Debug, Clone, Copy)]
+pub struct PictureFacts {
+    pub width: u32,
+    pub height: u32,
+    pub codec_tag: u32,
+    pub sample_aspect_ratio: (i32, i32),
+    pub start: Option<i64>,
+    /// Frames the decoder must hold back before it can put them out in order.
+    pub delay: i32,
+}
+
+pub fn picture_facts(input: &Input, stream: usize) -> PictureFacts {
+    assert!(stream < input.nb_streams() as usize);
+    // SAFETY: the index was checked, and a stream always has codec parameters.
+    unsafe {
+        let stream = *(*input.as_ptr()).streams.add(stream);
+        let parameters = &*(*stream).codecpar;
+        let sar = if (*stream).sample_aspect_ratio.num > 0 {
+            (*stream).sample_aspect_ratio
+        } else {
+            parameters.sample_aspect_ratio
+        };
+        PictureFacts {
+            width: parameters.width.max(0) as u32,
+            height: parameters.height.max(0) as u32,
+            codec_tag: parameters.codec_tag,
+            sample_aspect_ratio: (sar.num, sar.den),
+            start: Some((*stream).start_time).filter(|&t| t != AV_NOPTS_VALUE),
+            delay: parameters.video_delay,
+        }
+    }
+}
+
+/// The decoder's set-up data as the container stores it (avcC, hvcC, …).
+pub fn extradata(input: &Input, stream: usize) -> Vec<u8> {
+    assert!(stream < input.nb_streams() as usize);
+    // SAFETY: the index was checked; extradata_size bytes are readable where extradata is not null.
+    unsafe {
+        let parameters = &*(**(*input.as_ptr()).streams.add(stream)).codecpar;
+        if parameters.extradata.is_null() || parameters.extradata_size <= 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts(parameters.extradata, parameters.extradata_size as usize)
+            .to_vec()
+    }
+}
+
+/// Packets of all other streams are not read at all where the container allows that.
+pub fn keep_only(input: &mut Input, keep: usize) {
+    let count = input.nb_streams() as usize;
+    // SAFETY: every index is below nb_streams.
+    unsafe {
+        for index in (0..count).filter(|&index| index != keep) {
+            (**(*input.as_mut_ptr()).streams.add(index)).discard = AVDiscard::AVDISCARD_ALL;
+        }
+    }
+}
+
+/// Seeks to the last entry point at or before `timestamp`, in the stream's time base.
+pub fn seek(input: &mut Input, stream: usize, timestamp: i64) -> Result<(), Error> {
+    // SAFETY: the context is open; FFmpeg checks the stream index itself.
+    let result = unsafe {
+        av_seek_frame(
+            input.as_mut_ptr(),
+            stream as c_int,
+            timestamp,
+            AVSEEK_FLAG_BACKWARD,
+        )
+    };
+    if result < 0 {
+        return Err(Error::from(result));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexEntry {
+    pub position: i64,
+    pub timestamp: i64,
+    pub size: u32,
+    pub keyframe: bool,
+    pub discard: bool,
+}
+
+/// The container's own index of a stream, as far as it has been read.
+pub fn index(input: &mut Input, stream: usize) -> Vec<IndexEntry> {
+    assert!(stream < input.nb_streams() as usize);
+    // SAFETY: the index was checked; entries are copied before the context is touched again.
+    unsafe {
+        let stream = *(*input.as_mut_ptr()).streams.add(stream);
+        (0..avformat_index_get_entries_count(stream))
+            .map_while(|i| avformat_index_get_entry(stream, i).as_ref())
+            .map(|e| IndexEntry {
+                position: e.pos,
+                timestamp: e.timestamp,
+                size: e.size().max(0) as u32,
+                keyframe: e.flags() & AVINDEX_KEYFRAME as i32 != 0,
+                discard: e.flags() & AVINDEX_DISCARD_FRAME as i32 != 0,
+            })
+            .collect()
+    }
+}
+
+/// One thread, one picture size limit: set before the decoder is opened.
+pub fn bound_decoder(context: &mut codec::Context, max_pixels: u64) {
+    // SAFETY: plain fields of a context that is not open yet.
+    unsafe {
+        let context = &mut *context.as_mut_ptr();
+        context.max_pixels = max_pixels.min(i32::MAX as u64) as i64;
+        context.thread_count = 1;
+    }
+}
+
+/// The planes of a picture one after the other, without padding.
+pub fn packed_planes(frame: &frame::Video) -> Vec<u8> {
+    let format: AVPixelFormat = frame.format().into();
+    let (width, height) = (frame.width() as c_int, frame.height() as c_int);
+    // SAFETY: the buffer has the size FFmpeg computes for exactly this picture.
+    unsafe {
+        let size = av_image_get_buffer_size(format, width, height, 1);
+        let mut bytes = vec![0; size.max(0) as usize];
+        let picture = &*frame.as_ptr();
+        let written = av_image_copy_to_buffer(
+            bytes.as_mut_ptr(),
+            size,
+            picture.data.as_ptr().cast(),
+            picture.linesize.as_ptr(),
+            format,
+            width,
+            height,
+            1,
+        );
+        bytes.truncate(written.max(0) as usize);
+        bytes
+    }
+}
+
+/// Which colour matrix and range a scaler reads and writes. `matrix` is one of SWS_CS_*.
+pub fn set_colors(scaler: &mut software::scaling::Context, from: (c_int, bool), to: (c_int, bool)) {
+    // SAFETY: coefficient tables are static; the other arguments are plain numbers.
+    unsafe {
+        sws_setColorspaceDetails(
+            scaler.as_mut_ptr(),
+            sws_getCoefficients(from.0),
+            from.1 as c_int,
+            sws_getCoefficients(to.0),
+            to.1 as c_int,
+            0,
+            1 << 16,
+            1 << 16,
+        );
+    }
+}
+
+/// How many times the chroma planes are smaller than luma.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subsampling {
+    S444,
+    S422,
+    S420,
+    S440,
+    Gray,
+}
+
+/// One 8-bit plane, rows one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plane {
+    pub width: usize,
+    pub height: usize,
+    pub stride: usize,
+    pub data: Vec<u8>,
+}
+
+/// A reusable libjpeg-turbo compressor.
+pub struct JpegEncoder {
+    handle: turbojpeg_sys::tjhandle,
+}
+
+// SAFETY: the handle is a heap object not tied to a thread, and is used through `&mut self` only.
+unsafe impl Send for JpegEncoder {}
+
+impl JpegEncoder {
+    pub fn new() -> Result<Self, String> {
+        // SAFETY: no arguments; null means failure.
+        let handle = unsafe { turbojpeg_sys::tjInitCompress() };
+        if handle.is_null() {
+            return Err("libjpeg-turbo could not start".into());
+        }
+        Ok(Self { handle })
+    }
+
+    /// Compresses full-range BT.601 planes as they are.
+    pub fn encode(
+        &mut self,
+        planes: &[Plane],
+        subsampling: Subsampling,
+        quality: u8,
+    ) -> Result<Vec<u8>, String> {
+        use turbojpeg_sys as tj;
+        let (name, count, dx, dy) = match subsampling {
+            Subsampling::S444 => (tj::TJSAMP_TJSAMP_444, 3, 1, 1),
+            Subsampling::S422 => (tj::TJSAMP_TJSAMP_422, 3, 2, 1),
+            Subsampling::S420 => (tj::TJSAMP_TJSAMP_420, 3, 2, 2),
+            Subsampling::S440 => (tj::TJSAMP_TJSAMP_440, 3, 1, 2),
+            Subsampling::Gray => (tj::TJSAMP_TJSAMP_GRAY, 1, 1, 1),
+        };
+        if planes.len() < count {
+            return Err("a plane is missing".into());
+        }
+        let (width, height) = (planes[0].width, planes[0].height);
+        for (i, plane) in planes[..count].iter().enumerate() {
+            let (w, h) = match i {
+                0 => (width, height),
+                _ => (width.div_ceil(dx), height.div_ceil(dy)),
+            };
+            let size = plane.stride * h;
+            if plane.width != w || plane.height != h || plane.stride < w || plane.data.len() < size
+            {
+                return Err(format!("plane {i} has the wrong size"));
+            }
+        }
+        let mut pointers: Vec<_> = planes[..count].iter().map(|p| p.data.as_ptr()).collect();
+        let strides: Vec<c_int> = planes[..count].iter().map(|p| p.stride as c_int).collect();
+        // SAFETY: every plane was checked to hold height rows of stride bytes; the output buffer has
+        // the bound that the library itself gives, and NOREALLOC keeps it there.
+        unsafe {
+            let bound = tj::tjBufSize(width as c_int, height as c_int, name as c_int);
+            let mut out = vec![0u8; bound as usize];
+            let mut buffer = out.as_mut_ptr();
+            let mut size = bound;
+            let result = tj::tjCompressFromYUVPlanes(
+                self.handle,
+                pointers.as_mut_ptr(),
+                width as c_int,
+                strides.as_ptr(),
+                height as c_int,
+                name as c_int,
+                &mut buffer,
+                &mut size,
+                c_int::from(quality),
+                (tj::TJFLAG_NOREALLOC | tj::TJFLAG_ACCURATEDCT) as c_int,
+            );
+            if result != 0 {
+                let text = CStr::from_ptr(tj::tjGetErrorStr2(self.handle));
+                return Err(text.to_string_lossy().into_owned());
+            }
+            out.truncate(size as usize);
+            Ok(out)
+        }
+    }
+}
+
+impl Drop for JpegEncoder {
+    fn drop(&mut self) {
+        // SAFETY: the handle is live and never used again.
+        unsafe { turbojpeg_sys::tjDestroy(self.handle) };
+    }
+}
+
+const _: () = assert!(size_of::<*mut c_void>() >= 8, "files are larger than 4 GiB");

@@ -1,0 +1,284 @@
+//! A decoded frame to an encoded image. JPEG goes from planes to planes wherever the pixel format is
+//! planar YUV; everything else takes one swscale step.
+
+use ffmpeg_next::color;
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::frame;
+use ffmpeg_next::software::scaling::{Context, Flags};
+
+use crate::color::{Coding, Matrix, Samples, to_jpeg};
+use crate::error::{MediaError, RejectReason};
+use crate::ffi::{self, JpegEncoder, Plane, Subsampling};
+use crate::orient::Orientation;
+use crate::request::{Format, ImageOptions};
+use crate::size::{Sizing, sizing};
+
+pub struct Encoded {
+    pub data: Vec<u8>,
+    pub width: u32,
+    pub height: u32,
+}
+
+pub struct Painter {
+    options: ImageOptions,
+    orientation: Orientation,
+    /// Of the stream, for frames that say nothing.
+    sar: (i32, i32),
+    jpeg: JpegEncoder,
+    scaler: Option<(ScalerKey, Context)>,
+}
+
+type ScalerKey = (Pixel, u32, u32, Pixel, u32, u32, Coding);
+
+const SIDE_LIMIT: u32 = 16_384;
+
+fn failed(what: &str) -> MediaError {
+    MediaError::reject(RejectReason::NothingDecodable, what)
+}
+
+impl Painter {
+    pub fn new(
+        options: &ImageOptions,
+        orientation: Orientation,
+        sar: (i32, i32),
+    ) -> Result<Self, MediaError> {
+        if options.format != Format::Jpeg {
+            return Err(MediaError::Unsupported {
+                what: "only jpeg images are supported yet; ask for format jpeg".into(),
+            });
+        }
+        let jpeg = JpegEncoder::new().map_err(|e| failed(&e))?;
+        let orientation = if options.orient {
+            orientation
+        } else {
+            Orientation::default()
+        };
+        Ok(Self {
+            options: options.clone(),
+            orientation,
+            sar,
+            jpeg,
+            scaler: None,
+        })
+    }
+
+    pub fn encode(&mut self, frame: &frame::Video) -> Result<Encoded, MediaError> {
+        let stored = (frame.width(), frame.height());
+        let sar = match frame.aspect_ratio() {
+            r if r.numerator() > 0 => (r.numerator(), r.denominator()),
+            _ => self.sar,
+        };
+        let size = sizing(
+            stored,
+            sar,
+            self.orientation.swaps_sides(),
+            &self.options,
+            SIDE_LIMIT,
+        );
+        let (planes, subsampling) = self.planes(frame, size)?;
+        let planes = match size.crop {
+            Some(to) => crop(planes, subsampling, to),
+            None => planes,
+        };
+        let (planes, subsampling) = self.orientation.apply(planes, subsampling);
+        let (width, height) = (planes[0].width as u32, planes[0].height as u32);
+        let data = self
+            .jpeg
+            .encode(&planes, subsampling, self.options.quality)
+            .map_err(|e| failed(&format!("the JPEG encoder refused a frame: {e}")))?;
+        Ok(Encoded {
+            data,
+            width,
+            height,
+        })
+    }
+
+    /// Full-range BT.601 planes of the wanted size, not yet turned.
+    fn planes(
+        &mut self,
+        frame: &frame::Video,
+        size: Sizing,
+    ) -> Result<(Vec<Plane>, Subsampling), MediaError> {
+        let coding = coding_of(frame);
+        let resize = (size.width, size.height) != (frame.width(), frame.height());
+        if let Some((subsampling, depth)) = planar_yuv(frame.format())
+            && regular(frame)
+        {
+            let coding = Coding { depth, ..coding };
+            let count = if subsampling == Subsampling::Gray {
+                1
+            } else {
+                3
+            };
+            let scaled;
+            let source = if resize {
+                // Same format, range and matrix on both sides: only the size changes.
+                let to = (frame.format(), size.width, size.height);
+                scaled = self.scale(frame, to, coding, coding)?;
+                &scaled
+            } else {
+                frame
+            };
+            let samples: Vec<Samples> = (0..count).map(|i| samples(source, i)).collect();
+            return Ok((to_jpeg(&samples, subsampling, coding), subsampling));
+        }
+        let jpeg = Coding {
+            matrix: Matrix::Bt601,
+            full_range: true,
+            depth: 8,
+        };
+        let to = (Pixel::YUVJ444P, size.width, size.height);
+        let scaled = self.scale(frame, to, coding, jpeg)?;
+        let samples: Vec<Samples> = (0..3).map(|i| samples(&scaled, i)).collect();
+        Ok((
+            to_jpeg(&samples, Subsampling::S444, jpeg),
+            Subsampling::S444,
+        ))
+    }
+
+    fn scale(
+        &mut self,
+        frame: &frame::Video,
+        (format, width, height): (Pixel, u32, u32),
+        from: Coding,
+        to: Coding,
+    ) -> Result<frame::Video, MediaError> {
+        let key = (
+            frame.format(),
+            frame.width(),
+            frame.height(),
+            format,
+            width,
+            height,
+            from,
+        );
+        if self.scaler.as_ref().is_none_or(|(k, _)| *k != key) {
+            let flags =
+                Flags::BICUBIC | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT | Flags::BITEXACT;
+            let mut scaler = Context::get(key.0, key.1, key.2, format, width, height, flags)
+                .map_err(|_| {
+                    failed(&format!(
+                        "pixel format {:?} cannot be converted",
+                        frame.format()
+                    ))
+                })?;
+            let code = |c: Coding| (sws_matrix(c.matrix), c.full_range);
+            ffi::set_colors(&mut scaler, code(from), code(to));
+            self.scaler = Some((key, scaler));
+        }
+        let (_, scaler) = self.scaler.as_mut().expect("set above");
+        let mut out = frame::Video::empty();
+        scaler
+            .run(frame, &mut out)
+            .map_err(|_| failed("a frame could not be scaled"))?;
+        Ok(out)
+    }
+}
+
+fn samples(frame: &frame::Video, plane: usize) -> Samples<'_> {
+    Samples {
+        width: frame.plane_width(plane) as usize,
+        height: frame.plane_height(plane) as usize,
+        stride: frame.stride(plane),
+        data: frame.data(plane),
+    }
+}
+
+/// Some decoders give pictures bottom up, by negative strides.
+fn regular(frame: &frame::Video) -> bool {
+    (0..frame.planes()).all(|i| frame.stride(i) <= i32::MAX as usize)
+}
+
+/// Planar YUV or grey that needs no conversion but of range and matrix; alpha is left out.
+fn planar_yuv(format: Pixel) -> Option<(Subsampling, u8)> {
+    let name = format.descriptor()?.name();
+    if let Some(rest) = name.strip_prefix("gray") {
+        return match rest {
+            "" => Some((Subsampling::Gray, 8)),
+            _ => Some((Subsampling::Gray, depth(rest)?)),
+        };
+    }
+    let rest = ["yuvj", "yuva", "yuv"]
+        .iter()
+        .find_map(|p| name.strip_prefix(p))?;
+    let (shape, rest) = rest.split_once('p')?;
+    let subsampling = match shape {
+        "420" => Subsampling::S420,
+        "422" => Subsampling::S422,
+        "440" => Subsampling::S440,
+        "444" => Subsampling::S444,
+        _ => return None,
+    };
+    Some((subsampling, if rest.is_empty() { 8 } else { depth(rest)? }))
+}
+
+fn depth(text: &str) -> Option<u8> {
+    text.strip_suffix("le")?
+        .parse()
+        .ok()
+        .filter(|d| (9..=16).contains(d))
+}
+
+fn coding_of(frame: &frame::Video) -> Coding {
+    use color::{Range, Space};
+    let name = frame.format().descriptor().map_or("", |d| d.name());
+    let rgb = !(name.starts_with("yuv") || name.starts_with("gray") || name.starts_with("nv"));
+    let full_range = rgb || name.starts_with("yuvj") || frame.color_range() == Range::JPEG;
+    let matrix = match frame.color_space() {
+        Space::BT709 => Matrix::Bt709,
+        Space::BT470BG | Space::SMPTE170M => Matrix::Bt601,
+        Space::SMPTE240M => Matrix::Smpte240,
+        Space::FCC => Matrix::Fcc,
+        Space::BT2020NCL | Space::BT2020CL => Matrix::Bt2020,
+        // Untagged: what players assume, by size.
+        _ if frame.width() >= 1280 || frame.height() > 576 => Matrix::Bt709,
+        _ => Matrix::Bt601,
+    };
+    Coding {
+        matrix,
+        full_range,
+        depth: 8,
+    }
+}
+
+fn sws_matrix(matrix: Matrix) -> i32 {
+    match matrix {
+        Matrix::Bt709 => 1,
+        Matrix::Fcc => 4,
+        Matrix::Bt601 => 5,
+        Matrix::Smpte240 => 7,
+        Matrix::Bt2020 => 9,
+    }
+}
+
+/// Cuts around the centre, on whole chroma samples.
+fn crop(planes: Vec<Plane>, subsampling: Subsampling, (width, height): (u32, u32)) -> Vec<Plane> {
+    let (dx, dy) = match subsampling {
+        Subsampling::S420 => (2, 2),
+        Subsampling::S422 => (2, 1),
+        Subsampling::S440 => (1, 2),
+        Subsampling::S444 | Subsampling::Gray => (1, 1),
+    };
+    let (width, height) = (width as usize, height as usize);
+    let left = (planes[0].width - width) / 2 / dx * dx;
+    let top = (planes[0].height - height) / 2 / dy * dy;
+    planes
+        .into_iter()
+        .enumerate()
+        .map(|(i, plane)| {
+            let (dx, dy) = if i == 0 { (1, 1) } else { (dx, dy) };
+            let (w, h) = (width.div_ceil(dx), height.div_ceil(dy));
+            let rows = plane.data.chunks(plane.stride).skip(top / dy).take(h);
+            let data = rows
+                .flat_map(|row| &row[left / dx..][..w])
+                .copied()
+                .collect();
+            Plane {
+                width: w,
+                height: h,
+                stride: w,
+                data,
+            }
+        })
+        .collect()
+}
