@@ -45,11 +45,7 @@ pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Foun
     if index.windows(2).any(|w| w[0].timestamp > w[1].timestamp) {
         return one("the index is not in order of time");
     }
-    let keyframes: Vec<_> = index
-        .iter()
-        .skip(1)
-        .filter(|e| e.keyframe && !e.discard)
-        .collect();
+    let keyframes = targets(&index, input.is_mp4());
     let last = index.last().map_or(first_pts, |e| e.timestamp);
     let estimate = Estimate {
         // Matroska's index lists keyframes only; a GOP of 120 is a fair guess.
@@ -62,12 +58,19 @@ pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Foun
     }
     let step = keyframes.len().div_ceil(limit.max(1));
     let mut entries: Vec<EntryPoint> = Vec::new();
-    for candidate in keyframes.into_iter().step_by(step) {
-        if let Some(entry) = land(input, codec, candidate.timestamp)?
-            && entry.pts > entries.last().map_or(first_pts, |e| e.pts)
-            && (!input.is_mp4() || entry.position == candidate.position as u64)
+    for target in keyframes.into_iter().step_by(step) {
+        let Some(found) = land(input, codec, target)? else {
+            continue;
+        };
+        // Where the worker will ask for the packet by its own time, it must get this very one.
+        let again = land(input, codec, found.pts)?;
+        if again.is_some_and(|a| a.position == found.position && a.pts == found.pts)
+            && found.pts > entries.last().map_or(first_pts, |e| e.pts)
         {
-            entries.push(entry);
+            entries.push(EntryPoint {
+                seek_ts: found.pts,
+                ..found
+            });
         }
     }
     if entries.is_empty() {
@@ -86,6 +89,29 @@ pub fn codec_of(input: &VideoInput) -> Codec {
     let stream = input.input.stream(input.stream).expect("chosen");
     let extradata = ffi::extradata(&input.input, input.stream);
     Codec::new(stream.parameters().id().name(), &extradata)
+}
+
+/// One time to seek to for each keyframe after the first.
+///
+/// An MP4's index knows decoding times, and seeking goes by presentation times, which are later. Any
+/// time inside the GOP finds its keyframe, so the last tick before the next keyframe is asked for.
+fn targets(index: &[ffi::IndexEntry], by_decoding_time: bool) -> Vec<i64> {
+    let keyframes: Vec<i64> = index
+        .iter()
+        .skip(1)
+        .filter(|e| e.keyframe && !e.discard)
+        .map(|e| e.timestamp)
+        .collect();
+    if !by_decoding_time {
+        return keyframes;
+    }
+    let last = index.last().map(|e| e.timestamp);
+    let ends = keyframes.iter().skip(1).map(|t| t - 1).chain(last);
+    keyframes
+        .iter()
+        .zip(ends)
+        .map(|(start, end)| end.max(*start))
+        .collect()
 }
 
 /// Seeks, and says what the first packet there is if it is a true entry point.
@@ -112,4 +138,31 @@ fn land(
         pts,
         seek_ts,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeks_aim_into_each_gop() {
+        let entry = |timestamp, keyframe| ffi::IndexEntry {
+            position: 0,
+            timestamp,
+            size: 0,
+            keyframe,
+            discard: false,
+        };
+        let index = [
+            entry(-2, true),
+            entry(0, false),
+            entry(4, true),
+            entry(6, false),
+            entry(8, true),
+            entry(10, false),
+        ];
+        assert_eq!(targets(&index, true), [7, 10]);
+        assert_eq!(targets(&index, false), [4, 8]);
+        assert!(targets(&index[..2], true).is_empty());
+    }
 }

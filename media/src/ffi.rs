@@ -123,9 +123,6 @@ pub struct PictureFacts {
     pub height: u32,
     pub codec_tag: u32,
     pub sample_aspect_ratio: (i32, i32),
-    pub start: Option<i64>,
-    /// Frames the decoder must hold back before it can put them out in order.
-    pub delay: i32,
 }
 
 pub fn picture_facts(input: &Input, stream: usize) -> PictureFacts {
@@ -144,8 +141,6 @@ pub fn picture_facts(input: &Input, stream: usize) -> PictureFacts {
             height: parameters.height.max(0) as u32,
             codec_tag: parameters.codec_tag,
             sample_aspect_ratio: (sar.num, sar.den),
-            start: Some((*stream).start_time).filter(|&t| t != AV_NOPTS_VALUE),
-            delay: parameters.video_delay,
         }
     }
 }
@@ -323,7 +318,7 @@ impl JpegEncoder {
             Subsampling::S440 => (tj::TJSAMP_TJSAMP_440, 3, 1, 2),
             Subsampling::Gray => (tj::TJSAMP_TJSAMP_GRAY, 1, 1, 1),
         };
-        if planes.len() < count {
+        if planes.len() < count || planes[0].width == 0 || planes[0].height == 0 {
             return Err("a plane is missing".into());
         }
         let (width, height) = (planes[0].width, planes[0].height);
@@ -338,6 +333,19 @@ impl JpegEncoder {
                 return Err(format!("plane {i} has the wrong size"));
             }
         }
+        // The library reads whole chroma samples, so luma needs an even number of columns and rows.
+        let padded;
+        let planes = if width % dx == 0 && height % dy == 0 {
+            planes
+        } else {
+            let luma = pad(
+                &planes[0],
+                width.next_multiple_of(dx),
+                height.next_multiple_of(dy),
+            );
+            padded = [&[luma][..], &planes[1..count]].concat();
+            &padded
+        };
         let mut pointers: Vec<_> = planes[..count].iter().map(|p| p.data.as_ptr()).collect();
         let strides: Vec<c_int> = planes[..count].iter().map(|p| p.stride as c_int).collect();
         // SAFETY: every plane was checked to hold height rows of stride bytes; the output buffer has
@@ -366,6 +374,22 @@ impl JpegEncoder {
             out.truncate(size as usize);
             Ok(out)
         }
+    }
+}
+
+/// Repeats the last column and row.
+fn pad(plane: &Plane, width: usize, height: usize) -> Plane {
+    let mut data = Vec::with_capacity(width * height);
+    for y in 0..height {
+        let row = &plane.data[y.min(plane.height - 1) * plane.stride..][..plane.width];
+        data.extend_from_slice(row);
+        data.resize((y + 1) * width, row[plane.width - 1]);
+    }
+    Plane {
+        width,
+        height,
+        stride: width,
+        data,
     }
 }
 
