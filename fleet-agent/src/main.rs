@@ -1,1 +1,40 @@
-fn main() {}
+//! The worker that the AMI carries: takes tasks from the FIFO queue, plans videos, extracts
+//! segments, and splices archives, until it is told to stop or taken away while idle.
+
+mod blocks;
+mod cleanup;
+mod config;
+mod context;
+mod convert;
+mod drain;
+mod finalize;
+mod fragment;
+mod idle;
+mod lease;
+mod naming;
+mod outcome;
+mod planner;
+mod records;
+mod segment;
+mod sizing;
+mod source;
+mod splice;
+mod store;
+mod task;
+mod worker;
+
+use anyhow::Context as _;
+use fleet_core::config::{Lookup, from_env};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    if std::env::args().any(|arg| arg == "--version") {
+        println!("fleet-agent {}", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let lookup = Lookup::new(&from_env);
+    fleet_aws::logging::init(&lookup)?;
+    let config = config::Config::from_lookup(&lookup).context("read the configuration")?;
+    let context = context::Context::connect(config).await.context("connect")?;
+    worker::run(context, drain::on_signal()).await
+}

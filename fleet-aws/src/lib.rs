@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod queue;
 pub mod register;
 pub mod row;
+pub mod secrets;
 pub mod videos;
 
 pub use clients::load_config;

@@ -9,6 +9,8 @@ use crate::videos::{Videos, VideosError, key, service};
 /// Queries for one page. With a rare state most rows read are not wanted, and a page that is
 /// short, with a cursor, beats a request that takes a minute.
 const QUERIES: usize = 10;
+/// Rows read by one query where most may not be wanted.
+const FILTERED: usize = 200;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -28,6 +30,10 @@ impl Videos {
         let mut rows: Vec<Row> = Vec::new();
         let mut after = after.cloned();
         for _ in 0..QUERIES {
+            let read = match state {
+                Some(_) => FILTERED,
+                None => limit - rows.len(),
+            };
             let mut query = self
                 .client()
                 .query()
@@ -37,7 +43,7 @@ impl Videos {
                 .expression_attribute_values(":tenant", AttributeValue::S(tenant.to_string()))
                 .expression_attribute_values(":prefix", AttributeValue::S("video#".into()))
                 .scan_index_forward(false)
-                .limit(i32::try_from(limit - rows.len()).unwrap_or(i32::MAX))
+                .limit(i32::try_from(read).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(after.as_ref().map(|video| key(tenant, video)));
             if let Some(state) = state {
                 query = query
@@ -46,7 +52,9 @@ impl Videos {
                     .expression_attribute_values(":state", AttributeValue::S(state.to_string()));
             }
             let answer = query.send().await.map_err(|e| service("list videos", e))?;
-            rows.extend(serde_dynamo::from_items::<_, Row>(answer.items.unwrap_or_default())?);
+            rows.extend(serde_dynamo::from_items::<_, Row>(
+                answer.items.unwrap_or_default(),
+            )?);
             after = answer.last_evaluated_key.and_then(|k| {
                 let item = k.get("item")?.as_s().ok()?;
                 item.strip_prefix("video#")?.parse().ok()
@@ -54,6 +62,11 @@ impl Videos {
             if after.is_none() || rows.len() >= limit {
                 break;
             }
+        }
+        // What was read past the limit is read again for the next page.
+        if rows.len() > limit {
+            rows.truncate(limit);
+            after = rows.last().map(|row| row.video.clone());
         }
         Ok(Page { rows, next: after })
     }

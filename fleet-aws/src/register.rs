@@ -138,10 +138,15 @@ impl Videos {
         match answer {
             Ok(_) => Ok(UrlAdded::Added),
             Err(error) if is_condition(&error) => {
-                let uploading = self.get(tenant, video).await?.is_some_and(|row| {
-                    row.state == fleet_core::VideoState::Uploading
-                });
-                Ok(if uploading { UrlAdded::LimitReached } else { UrlAdded::NotUploading })
+                let uploading = self
+                    .get(tenant, video)
+                    .await?
+                    .is_some_and(|row| row.state == fleet_core::VideoState::Uploading);
+                Ok(if uploading {
+                    UrlAdded::LimitReached
+                } else {
+                    UrlAdded::NotUploading
+                })
             }
             Err(error) => Err(service("record an upload URL", error)),
         }
@@ -193,8 +198,13 @@ fn lost_condition(error: Option<&TransactWriteItemsError>) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error else {
         return false;
     };
-    let codes = cancelled.cancellation_reasons().iter().filter_map(|r| r.code());
-    codes.into_iter().any(|code| code == "ConditionalCheckFailed")
+    let codes = cancelled
+        .cancellation_reasons()
+        .iter()
+        .filter_map(|r| r.code());
+    codes
+        .into_iter()
+        .any(|code| code == "ConditionalCheckFailed")
 }
 
 fn request_key(tenant: &TenantId, key: &str) -> HashMap<String, AttributeValue> {

@@ -158,8 +158,15 @@ impl Videos {
         generation: u32,
         segments: u64,
     ) -> Result<bool, VideosError> {
-        let progress = Progress { segments, ..Progress::default() };
-        let running = [VideoState::Planning, VideoState::Processing, VideoState::Finalizing];
+        let progress = Progress {
+            segments,
+            ..Progress::default()
+        };
+        let running = [
+            VideoState::Planning,
+            VideoState::Processing,
+            VideoState::Finalizing,
+        ];
         let answer = self
             .client
             .update_item()
@@ -168,7 +175,10 @@ impl Videos {
             .update_expression("SET #state = :to, generation = :generation, progress = :progress")
             .condition_expression("generation < :generation AND #state IN (:a, :b, :c)")
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":to", AttributeValue::S(VideoState::Processing.to_string()))
+            .expression_attribute_values(
+                ":to",
+                AttributeValue::S(VideoState::Processing.to_string()),
+            )
             .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()))
             .expression_attribute_values(":progress", serde_dynamo::to_attribute_value(progress)?)
             .expression_attribute_values(":a", AttributeValue::S(running[0].to_string()))

@@ -51,8 +51,7 @@ impl VideoState {
             Uploading => &[],
             Queued => &[Uploading],
             Planning => &[Queued],
-            // A seam that does not hold sends a video back to be planned again with one segment.
-            Processing => &[Queued, Planning, Finalizing],
+            Processing => &[Queued, Planning],
             Finalizing => &[Queued, Planning, Processing],
             Done => &[Queued, Planning, Processing, Finalizing],
             Failed | Cancelled => &[Uploading, Queued, Planning, Processing, Finalizing],

@@ -1,0 +1,69 @@
+//! What every task needs at hand: the configuration and the clients.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use fleet_aws::{Metrics, TaskQueue, Videos};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use redis_scripts::{Connection, Fleet, Jobs, Options};
+
+use crate::config::Config;
+use crate::source::BlockCache;
+use crate::store::Store;
+
+pub struct Context {
+    pub config: Config,
+    pub videos: Videos,
+    pub queue: TaskQueue,
+    /// The results bucket.
+    pub store: Store,
+    pub jobs: Jobs,
+    pub fleet: Fleet,
+    pub metrics: Metrics,
+    pub cache: BlockCache,
+}
+
+impl Context {
+    pub async fn connect(config: Config) -> anyhow::Result<Self> {
+        let aws = fleet_aws::load_config(&config.patience).await;
+        // Lazily: Redis may be away when a machine boots, and the first call waits for it.
+        let redis = Connection::lazy(&Options::new(&config.redis_url))?;
+        let s3 = aws_sdk_s3::Client::new(&aws);
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&aws);
+        Ok(Self {
+            videos: Videos::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
+            queue: TaskQueue::new(aws_sdk_sqs::Client::new(&aws), &config.queue_url),
+            store: Store {
+                client: s3,
+                bucket: config.results_bucket.clone(),
+            },
+            jobs: Jobs::new(&redis).with_ttl(config.job_ttl),
+            fleet: Fleet::new(&redis, &config.fleet)?,
+            metrics: Metrics::new(cloudwatch, &config.metrics_namespace, &config.fleet),
+            cache: BlockCache::new(config.cache_bytes),
+            config,
+        })
+    }
+}
+
+/// Calls Redis until it answers, for about a minute. Every script may be repeated.
+///
+/// Boxed: the compiler cannot see that the nested futures are Send for every lifetime.
+pub fn patiently<'a, T, C, F>(call: C) -> BoxFuture<'a, Result<T, redis_scripts::Error>>
+where
+    T: Send + 'a,
+    C: FnMut() -> F + Send + 'a,
+    F: Future<Output = Result<T, redis_scripts::Error>> + Send + 'a,
+{
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(12)
+        .with_jitter();
+    call.retry(backoff)
+        .when(redis_scripts::Error::is_retryable)
+        .notify(|error, pause| tracing::warn!(%error, ?pause, "calling Redis; trying again"))
+        .into_future()
+        .boxed()
+}

@@ -1,0 +1,37 @@
+//! What the agents leave for each other in S3.
+
+use fleet_core::manifest::Image;
+use media::Plan;
+use serde::{Deserialize, Serialize};
+use zip_splice::FragmentIndex;
+
+/// `plan-{generation}.json`: everything a worker needs, written once and never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    pub generation: u32,
+    pub filename: String,
+    pub extract: fleet_core::ExtractSpec,
+    pub source_key: String,
+    pub source_etag: String,
+    pub source_bytes: u64,
+    pub plan: Plan,
+    /// Decode work of the whole plan, in seconds of one core.
+    pub work_seconds: f64,
+}
+
+/// Beside each fragment, written after it: what the finalizer needs without opening the fragment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FragmentRecord {
+    pub segment: u32,
+    pub attempt: String,
+    pub agent: String,
+    pub zip: FragmentIndex,
+    pub images: Vec<Image>,
+    pub warnings: Vec<String>,
+    /// Bytes of the video read from S3 for this segment.
+    pub bytes_read: u64,
+    pub frames_decoded: u64,
+    pub seconds: f64,
+    /// Seconds the decoder stood waiting for S3.
+    pub source_wait_seconds: f64,
+}

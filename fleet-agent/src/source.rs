@@ -1,0 +1,267 @@
+//! A video in S3 as the media engine reads it: ranged requests, one run ahead, blocks shared with
+//! the neighbouring segments on this machine. Never the whole object unless all of it is needed.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use lru::LruCache;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::blocks::{BLOCK, ReadAhead, Run};
+use crate::drain::Drain;
+
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The object is not the one that was planned. Trying again is no use.
+    #[error("the uploaded object changed or vanished")]
+    Changed,
+    /// The agent is being taken away.
+    #[error("reading was interrupted")]
+    Interrupted,
+    #[error("get bytes {from} to {to}: {error}")]
+    Service { from: u64, to: u64, error: String },
+}
+
+/// Blocks of videos, least recently used first out. Cheap to clone.
+#[derive(Clone)]
+pub struct BlockCache(Arc<Mutex<Blocks>>);
+
+/// By object and block number.
+type Blocks = LruCache<(Arc<str>, u64), Bytes>;
+
+impl BlockCache {
+    pub fn new(bytes: u64) -> Self {
+        let blocks = usize::try_from(bytes / BLOCK).unwrap_or(usize::MAX).max(64);
+        let blocks = NonZeroUsize::new(blocks).expect("at least 64");
+        Self(Arc::new(Mutex::new(LruCache::new(blocks))))
+    }
+
+    fn get(&self, object: &Arc<str>, block: u64) -> Option<Bytes> {
+        self.lock().get(&(object.clone(), block)).cloned()
+    }
+
+    fn put(&self, object: &Arc<str>, block: u64, bytes: Bytes) {
+        self.lock().put((object.clone(), block), bytes);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Blocks> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What reading cost, readable while it goes on.
+#[derive(Debug, Default)]
+pub struct ReadStats {
+    pub bytes: AtomicU64,
+    pub requests: AtomicU64,
+    /// Microseconds the decoder stood waiting.
+    pub waited: AtomicU64,
+}
+
+impl ReadStats {
+    pub fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited.load(Ordering::Relaxed))
+    }
+}
+
+/// Which object, exactly.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bucket: String,
+    pub key: String,
+    pub etag: String,
+    pub len: u64,
+}
+
+struct Shared {
+    client: Client,
+    object: Object,
+    /// Cache key: an ETag names content, so equal ones may share blocks.
+    name: Arc<str>,
+    cache: BlockCache,
+    stats: Arc<ReadStats>,
+}
+
+pub struct S3Source {
+    shared: Arc<Shared>,
+    handle: Handle,
+    drain: Drain,
+    ahead: ReadAhead,
+    /// The run being fetched in the background.
+    coming: Option<(Run, JoinHandle<Result<(), SourceError>>)>,
+}
+
+impl S3Source {
+    /// `expected_end`: where the bytes this reader is expected to need end. A hint, not a bound.
+    pub fn new(
+        client: Client,
+        object: Object,
+        cache: BlockCache,
+        expected_end: u64,
+        drain: Drain,
+    ) -> (Self, Arc<ReadStats>) {
+        let stats = Arc::new(ReadStats::default());
+        let ahead = ReadAhead::new(object.len, expected_end);
+        let name = format!("{}/{}", object.key, object.etag).into();
+        let shared = Shared {
+            client,
+            object,
+            name,
+            cache,
+            stats: stats.clone(),
+        };
+        let shared = Arc::new(shared);
+        (
+            Self {
+                shared,
+                handle: Handle::current(),
+                drain,
+                ahead,
+                coming: None,
+            },
+            stats,
+        )
+    }
+
+    fn block(&mut self, block: u64) -> Result<Bytes, SourceError> {
+        if let Some(bytes) = self.shared.cache.get(&self.shared.name, block) {
+            return Ok(bytes);
+        }
+        let started = Instant::now();
+        let coming = self.coming.take();
+        match coming {
+            Some((run, task)) if run.contains(block) => {
+                let done = self.handle.block_on(task);
+                done.map_err(|_| SourceError::Interrupted)??;
+            }
+            other => {
+                if let Some((_, task)) = other {
+                    task.abort();
+                }
+                let run = self.ahead.fetch(block);
+                self.handle.block_on(fetch(self.shared.clone(), run))?;
+            }
+        }
+        let waited = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.shared
+            .stats
+            .waited
+            .fetch_add(waited, Ordering::Relaxed);
+        self.look_ahead();
+        self.shared
+            .cache
+            .get(&self.shared.name, block)
+            .ok_or(SourceError::Changed)
+    }
+
+    fn look_ahead(&mut self) {
+        let run = self.ahead.ahead();
+        if run.is_empty()
+            || self
+                .shared
+                .cache
+                .get(&self.shared.name, run.start)
+                .is_some()
+        {
+            return;
+        }
+        self.ahead.took(run);
+        self.coming = Some((run, self.handle.spawn(fetch(self.shared.clone(), run))));
+    }
+}
+
+impl Drop for S3Source {
+    fn drop(&mut self) {
+        if let Some((_, task)) = &self.coming {
+            task.abort();
+        }
+    }
+}
+
+impl media::RangeRead for S3Source {
+    fn len(&self) -> u64 {
+        self.shared.object.len
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if self.drain.interrupted() {
+            return Err(io::Error::other(SourceError::Interrupted));
+        }
+        if offset >= self.len() || buf.is_empty() {
+            return Ok(0);
+        }
+        let bytes = self.block(offset / BLOCK).map_err(io::Error::other)?;
+        let within = usize::try_from(offset % BLOCK).expect("a block is small");
+        let count = bytes.len().saturating_sub(within).min(buf.len());
+        buf[..count].copy_from_slice(&bytes[within..within + count]);
+        Ok(count)
+    }
+}
+
+async fn fetch(shared: Arc<Shared>, run: Run) -> Result<(), SourceError> {
+    let from = run.start * BLOCK;
+    let to = (run.end * BLOCK).min(shared.object.len);
+    // The SDK retries what fails before the first byte; a body that breaks off is retried here.
+    let attempt = || get(&shared, from, to);
+    let body = attempt
+        .retry(
+            ExponentialBuilder::default()
+                .with_max_times(5)
+                .with_jitter(),
+        )
+        .when(|error| matches!(error, SourceError::Service { .. }))
+        .notify(|error, pause| tracing::warn!(%error, ?pause, "reading a video; trying again"))
+        .await?;
+    for block in run.start..run.end {
+        let start = usize::try_from(block * BLOCK - from).expect("a run is small");
+        let end = (start + BLOCK as usize).min(body.len());
+        shared
+            .cache
+            .put(&shared.name, block, body.slice(start..end));
+    }
+    Ok(())
+}
+
+async fn get(shared: &Shared, from: u64, to: u64) -> Result<Bytes, SourceError> {
+    let object = &shared.object;
+    let service = |error: String| SourceError::Service { from, to, error };
+    let got = shared
+        .client
+        .get_object()
+        .bucket(&object.bucket)
+        .key(&object.key)
+        .if_match(&object.etag)
+        .range(format!("bytes={from}-{}", to - 1))
+        .send()
+        .await
+        .map_err(|error| match error.code() {
+            Some("PreconditionFailed" | "NoSuchKey") => SourceError::Changed,
+            _ => service(DisplayErrorContext(error).to_string()),
+        })?;
+    shared.stats.requests.fetch_add(1, Ordering::Relaxed);
+    let body = got
+        .body
+        .collect()
+        .await
+        .map_err(|error| service(error.to_string()))?
+        .into_bytes();
+    shared
+        .stats
+        .bytes
+        .fetch_add(body.len() as u64, Ordering::Relaxed);
+    if body.len() as u64 != to - from {
+        return Err(service(format!("{} bytes came", body.len())));
+    }
+    Ok(body)
+}

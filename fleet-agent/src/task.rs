@@ -1,0 +1,172 @@
+//! One message from begin to end: lease, permission, work, and what becomes of the message.
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use fleet_aws::row::Row;
+use fleet_aws::videos::{Advance, Change};
+use fleet_core::task::TaskKind;
+use fleet_core::{Failure, Task, VideoState};
+use redis_scripts::{Begun, Terminal};
+
+use crate::context::{Context, patiently};
+use crate::drain::Drain;
+use crate::idle::Standing;
+use crate::lease::Lease;
+use crate::outcome::{Ended, Verdict, poisoned, sentence, verdict};
+use crate::{cleanup, planner, segment};
+
+pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standing {
+    let config = &context.config;
+    let lease = Lease::start(
+        context.queue.client().clone(),
+        context.queue.url().to_owned(),
+        message.receipt_handle.clone().unwrap_or_default(),
+        config.lease,
+    );
+    let task = match Task::from_body(message.body().unwrap_or_default()) {
+        Ok(task) => task,
+        Err(error) => {
+            // Only our own programs may write to this queue, so there is no work in it to lose.
+            tracing::error!(%error, body = message.body(), "a message that is no task was dropped");
+            lease.delete().await;
+            return Standing::Receiving;
+        }
+    };
+    let received = received(&message);
+    let id = task.id();
+    let receipt = format!("{}.{received}", message.message_id().unwrap_or_default());
+    let begun = patiently(|| context.fleet.begin_task(&config.instance, &id, &receipt)).await;
+    let attempt = match begun {
+        Ok(Begun::Granted { attempt }) => attempt,
+        Ok(Begun::Unsettled { wait }) => {
+            lease.hand_back(std::time::Duration::ZERO).await;
+            tokio::time::sleep(wait).await;
+            return Standing::Receiving;
+        }
+        Ok(refused) => {
+            tracing::info!(task = %id, ?refused, "refused; the message goes back");
+            lease.hand_back(std::time::Duration::ZERO).await;
+            return Standing::after(refused);
+        }
+        Err(error) => {
+            tracing::warn!(task = %id, %error, "could not begin; the message goes back");
+            let Verdict::HandBack(delay) = verdict(&Ended::from(error), received) else {
+                return Standing::Receiving;
+            };
+            lease.hand_back(delay).await;
+            return Standing::Receiving;
+        }
+    };
+    tracing::info!(task = %id, attempt, "begun");
+    let ended = run(context, &task, attempt, received, &drain).await;
+    let ended = settle(context, &task, ended, &drain).await;
+    match verdict(&ended, received) {
+        Verdict::Delete => lease.delete().await,
+        Verdict::HandBack(delay) => {
+            // A hand-back is free: it must not count towards the poison limit.
+            if let Err(error) = patiently(|| context.fleet.hand_back(&id, &receipt)).await {
+                tracing::warn!(task = %id, %error, "could not take an attempt back");
+            }
+            lease.hand_back(delay).await;
+        }
+    }
+    Standing::Receiving
+}
+
+async fn run(
+    context: &Context,
+    task: &Task,
+    attempt: u32,
+    received: u32,
+    drain: &Drain,
+) -> Result<(), Ended> {
+    let Some(row) = context.videos.get(&task.tenant, &task.video).await? else {
+        return Ok(cleanup::everything(context, &task.tenant, &task.video).await?);
+    };
+    if row.state.is_terminal() {
+        return Ok(cleanup::after(context, &row).await?);
+    }
+    if let Some(failure) = poisoned(attempt.into(), context.config.attempts) {
+        return Err(Ended::Rejected(failure));
+    }
+    match task.kind {
+        TaskKind::Plan => planner::run(context, &row, drain).await,
+        TaskKind::Segment { generation, .. } if generation < row.generation => Ok(()),
+        TaskKind::Segment {
+            generation,
+            segment,
+        } => segment::run(context, &row, generation, segment, received, drain).await,
+    }
+}
+
+/// Carries out what the ending asks for; if that fails, the ending becomes trouble.
+async fn settle(context: &Context, task: &Task, ended: Result<(), Ended>, drain: &Drain) -> Ended {
+    let id = task.id();
+    let ended = match ended {
+        Ok(()) => return Ended::Settled,
+        Err(ended) => ended,
+    };
+    let done = match &ended {
+        Ended::Rejected(failure) => {
+            tracing::info!(task = %id, %failure, "the video failed");
+            fail(context, task, failure).await
+        }
+        Ended::Replan { detail } => {
+            tracing::warn!(task = %id, %detail, "planning again with one segment");
+            planner::again(context, task, drain).await
+        }
+        Ended::Trouble(trouble) => {
+            tracing::warn!(task = %id, error = sentence(trouble), "trouble; the task goes back");
+            return ended;
+        }
+        Ended::Later(_) | Ended::Settled | Ended::Interrupted => return ended,
+    };
+    match done {
+        Ok(()) => ended,
+        Err(error) => {
+            if let Ended::Trouble(trouble) = &error {
+                tracing::warn!(task = %id, error = sentence(trouble), "could not settle; the task goes back");
+            }
+            error
+        }
+    }
+}
+
+async fn fail(context: &Context, task: &Task, failure: &Failure) -> Result<(), Ended> {
+    let ended = patiently(|| context.jobs.fail_job(&task.video, failure)).await?;
+    let (tenant, video) = (&task.tenant, &task.video);
+    match ended {
+        Terminal::Failed(first) => {
+            let change = Change {
+                failure: Some(first),
+                ..Change::default()
+            };
+            match context
+                .videos
+                .advance(tenant, video, VideoState::Failed, change)
+                .await?
+            {
+                Advance::Entered(row) | Advance::Refused(row) => {
+                    cleanup::after(context, &row).await?
+                }
+                Advance::Missing => cleanup::everything(context, tenant, video).await?,
+            }
+        }
+        // Whoever committed or cancelled also moves the row.
+        Terminal::Committed | Terminal::Cancelled => {}
+    }
+    Ok(())
+}
+
+fn received(message: &Message) -> u32 {
+    let attributes = message.attributes();
+    let count =
+        attributes.and_then(|a| a.get(&MessageSystemAttributeName::ApproximateReceiveCount));
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// The row as tasks see it: its source must be known by now.
+pub fn source(row: &Row) -> Result<&fleet_aws::row::Source, Ended> {
+    row.source
+        .as_ref()
+        .ok_or_else(|| Ended::Trouble("the row names no uploaded object yet".into()))
+}
