@@ -18,7 +18,9 @@ pub mod testing;
 
 pub use connection::{Connection, Options};
 pub use error::{Advice, Error};
-pub use fleet::{Begun, CondemnedInstance, Fleet, FleetStatus, IdleInstance, Reported, Reprieve};
+pub use fleet::{
+    Begun, CondemnedInstance, Fleet, FleetStatus, IdleInstance, Market, Place, Reported, Reprieve,
+};
 pub use jobs::{
     Commit, Completion, Generation, JobId, JobResults, Jobs, Lease, Opening, Progress, Restoration,
     SegmentResult, Terminal, Token,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Rig, SHORT, call};
 use fleet_core::InstanceId;
-use redis_scripts::{Begun, Fleet, Reported, Reprieve};
+use redis_scripts::{Begun, Fleet, Place, Reported, Reprieve};
 
 const SEEN: Duration = Duration::from_secs(45);
 const ZERO: Duration = Duration::ZERO;
@@ -279,5 +279,23 @@ async fn after_a_failover_nobody_is_condemned_before_reporting_idle_again() {
     assert_eq!(
         condemn(&rig, &[&idle, &condemned], SEEN).await,
         [idle, condemned]
+    );
+}
+
+#[tokio::test]
+async fn an_idle_instance_says_where_it_is() {
+    let rig = Rig::start().await;
+    let place: Place = "us-east-1b/spot".parse().unwrap();
+    let there = rig.fleet.clone().with_place(place.clone());
+    let [a, b] = ["i-a", "i-b"].map(id);
+    call!(rig, there.report_idle(&a));
+    call!(rig, rig.fleet.report_idle(&b));
+    let status = call!(rig, rig.fleet.fleet_status());
+    let places: Vec<_> = status.idle.into_iter().map(|i| (i.id, i.place)).collect();
+    assert_eq!(places, [(a.clone(), Some(place)), (b, None)]);
+    call!(rig, rig.fleet.forget(&a));
+    assert!(
+        !rig.raw::<bool>(&["EXISTS", "framefleet:{test-fleet}:places"])
+            .await
     );
 }

@@ -4,6 +4,7 @@
 //! [`Fleet::begin_task`] and `condemn` are both atomic and each refuses what the other did. That
 //! holds only if the instance itself does not call `report_idle` while one of its tasks runs.
 
+mod place;
 mod types;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use fleet_core::InstanceId;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::script::lua;
+pub use place::{Market, Place};
 pub use types::{Begun, CondemnedInstance, FleetStatus, IdleInstance, Reported, Reprieve};
 use types::{RawStatus, status};
 
@@ -32,6 +34,7 @@ pub struct Fleet {
     connection: Connection,
     name: Arc<str>,
     settle: Duration,
+    place: Option<Place>,
     /// When each instance that reports through this handle or its clones first did so.
     first_idle: Arc<Mutex<HashMap<InstanceId, Instant>>>,
 }
@@ -49,8 +52,16 @@ impl Fleet {
             connection: connection.clone(),
             name: name.into(),
             settle: SETTLE,
+            place: None,
             first_idle: Arc::default(),
         })
+    }
+
+    /// Where the instances that report through this handle are. The guard needs it for an idle
+    /// instance that Auto Scaling's own list leaves out.
+    pub fn with_place(self, place: Place) -> Self {
+        let place = Some(place);
+        Self { place, ..self }
     }
 
     /// How long instances that were idle before take no task after Redis lost data.
@@ -64,7 +75,13 @@ impl Fleet {
         let mut call = lua.invoke();
         call.key(self.key("idle")).key(self.key("seen"));
         call.key(self.key("condemned")).key(self.key("history"));
+        call.key(self.key("places"));
         call.arg(instance.as_str()).arg(ms(FLEET_TTL));
+        call.arg(
+            self.place
+                .as_ref()
+                .map_or_else(String::new, Place::to_string),
+        );
         let reply: String = lua.run(&self.connection, &call).await?;
         let mut first_idle = self
             .first_idle
@@ -135,7 +152,7 @@ impl Fleet {
         let mut call = lua.invoke();
         call.key(self.key("idle")).key(self.key("seen"));
         call.key(self.key("condemned")).key(self.key("retiring"));
-        call.key(self.key("history"));
+        call.key(self.key("history")).key(self.key("places"));
         call.arg(ms(seen_within)).arg(ms(FLEET_TTL));
         for id in ids {
             call.arg(id.as_str());
@@ -191,7 +208,7 @@ impl Fleet {
         let mut call = lua.invoke();
         call.key(self.key("idle")).key(self.key("seen"));
         call.key(self.key("condemned")).key(self.key("retiring"));
-        call.arg(instance.as_str());
+        call.key(self.key("places")).arg(instance.as_str());
         lua.run::<u32>(&self.connection, &call).await.map(drop)
     }
 
@@ -201,6 +218,7 @@ impl Fleet {
         let mut call = lua.invoke();
         call.key(self.key("idle")).key(self.key("seen"));
         call.key(self.key("condemned")).key(self.key("retiring"));
+        call.key(self.key("places"));
         let raw: RawStatus = lua.run(&self.connection, &call).await?;
         status(raw).map_err(|id| lua.unexpected(&id))
     }

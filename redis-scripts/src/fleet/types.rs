@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use fleet_core::InstanceId;
 
+use super::place::Place;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reported {
     Idle,
@@ -39,6 +41,8 @@ pub struct IdleInstance {
     pub idle_for: Duration,
     /// Since its last report.
     pub unseen_for: Duration,
+    /// None where it never said.
+    pub place: Option<Place>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,20 +61,22 @@ pub struct FleetStatus {
     pub retiring: Vec<InstanceId>,
 }
 
-/// Now; idle, seen and condemned as member, milliseconds, member, milliseconds …; retiring.
-pub(super) type RawStatus = (u64, Scores, Scores, Scores, Vec<String>);
+/// Now; idle, seen and condemned as member, milliseconds, member, milliseconds …; retiring;
+/// a place for each of the idle.
+pub(super) type RawStatus = (u64, Scores, Scores, Scores, Vec<String>, Vec<String>);
 type Scores = Vec<(String, u64)>;
 
 /// Err is the id that is none.
 pub(super) fn status(raw: RawStatus) -> Result<FleetStatus, String> {
-    let (now, idle, seen, condemned, retiring) = raw;
+    let (now, idle, seen, condemned, retiring, places) = raw;
     let age = |at: u64| Duration::from_millis(now.saturating_sub(at));
     let parse = |id: String| id.parse::<InstanceId>().map_err(|_| id);
     let seen: HashMap<String, u64> = seen.into_iter().collect();
-    let idle = idle.into_iter().map(|(id, since)| {
+    let idle = idle.into_iter().zip(places).map(|((id, since), place)| {
         Ok(IdleInstance {
             unseen_for: age(seen.get(&id).copied().unwrap_or(0)),
             idle_for: age(since),
+            place: place.parse().ok(),
             id: parse(id)?,
         })
     });
