@@ -1,1 +1,36 @@
+//! The laptop's AWS: starts the emulator and redis-server, creates what Terraform creates in an
+//! account, runs the very binaries that run on AWS, and stands in for what no emulator does: the
+//! Lambda runtime API with its SQS event source, and CloudFront's signature check.
 //!
+//! Absent: any knowledge of videos, and any code path of its own in the components. They get an
+//! endpoint in `AWS_ENDPOINT_URL` and cannot tell where they run.
+
+mod agent;
+mod backends;
+mod cdn;
+mod child;
+mod cloud;
+mod describe;
+mod error;
+mod lambda;
+mod options;
+mod programs;
+mod ready;
+mod resources;
+mod scratch;
+mod sdk;
+
+pub use agent::Agent;
+pub use backends::EMULATOR_ENV;
+pub use cloud::{Cloud, QueueDepths};
+pub use describe::{AgentDescription, Description};
+pub use error::StartError;
+pub use lambda::{Function, InvokeError, Settings};
+pub use options::{Component, Env, Options, Route};
+pub use resources::{CDN_KEY_SECRET, Queues, RESULTS_BUCKET, TABLE, UPLOADS_BUCKET};
+
+pub const REGION: &str = "us-east-1";
+/// Whose API key the local one is.
+pub const TENANT: &str = "local";
+pub const FLEET: &str = "local";
+pub const METRICS_NAMESPACE: &str = "Framefleet";

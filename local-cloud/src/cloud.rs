@@ -1,0 +1,330 @@
+//! A whole local cloud, from start to end.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::types::QueueAttributeName;
+use tokio::runtime::Runtime;
+
+use crate::agent::{Agent, InstanceIds};
+use crate::backends::{redis_connection, start_emulator, start_redis};
+use crate::cdn::{Cdn, Distribution, Signer};
+use crate::child::Child;
+use crate::error::StartError;
+use crate::lambda::{Function, Mapping, Settings, run_mapping};
+use crate::options::{Component, Options};
+use crate::programs::{Addresses, Programs};
+use crate::resources::{self, Queues, RESULTS_BUCKET};
+use crate::scratch::Scratch;
+use crate::sdk;
+
+/// Longer than any orderly end takes here: nothing local is worth a long drain.
+const GRACE: Duration = Duration::from_secs(5);
+/// Ingest's timeout, as Terraform sets it; below the events' visibility timeout.
+const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
+const _: () = assert!(INGEST_TIMEOUT.as_secs() < resources::EVENT_VISIBILITY as u64);
+
+/// Messages in each queue, waiting and in flight together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepths {
+    pub tasks: u64,
+    pub tasks_dead: u64,
+    pub events: u64,
+    pub events_dead: u64,
+}
+
+/// Stops and removes everything when dropped. Fields end in this order: workers before what they
+/// work with.
+pub struct Cloud {
+    agents: Mutex<Vec<Arc<Agent>>>,
+    core: Arc<Core>,
+    /// Servers and loops live here, not in the caller's runtime, which may be one test's.
+    runtime: Option<Runtime>,
+}
+
+struct Core {
+    mapping: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    handler: Mutex<Option<Child>>,
+    ingest: Arc<Function>,
+    cdn: Cdn,
+    programs: Programs,
+    addresses: Addresses,
+    api_key: String,
+    queues: Queues,
+    instance_ids: Mutex<InstanceIds>,
+    redis: Child,
+    emulator: Child,
+    scratch: Scratch,
+}
+
+impl Cloud {
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("local-cloud")
+            .enable_all()
+            .build()
+            .map_err(|e| StartError::setup("start a runtime", e))?;
+        let agents = options.agents;
+        let starting = runtime.spawn(Core::start(options));
+        let core = match starting.await {
+            Ok(started) => started,
+            Err(panic) => Err(StartError::setup("start the local cloud", panic)),
+        };
+        let cloud = match core {
+            Ok(core) => Self {
+                agents: Mutex::default(),
+                core: Arc::new(core),
+                runtime: Some(runtime),
+            },
+            Err(error) => {
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
+        for _ in 0..agents {
+            cloud.start_agent(&[])?;
+        }
+        Ok(cloud)
+    }
+
+    /// One more agent; `env` is added to what all agents get.
+    pub fn start_agent(&self, env: &[(&str, &str)]) -> Result<Arc<Agent>, StartError> {
+        let core = &self.core;
+        let id = lock(&core.instance_ids).next();
+        let mut program = core.programs.agent(&core.addresses, &id);
+        let added = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        program.env.extend(added);
+        let child = Child::start(&program).map_err(|source| StartError::Spawn {
+            name: program.name.clone(),
+            source,
+        })?;
+        let agent = Arc::new(Agent::new(id, child));
+        lock(&self.agents).push(agent.clone());
+        Ok(agent)
+    }
+
+    /// Every agent that was started, ended ones too, in that order.
+    pub fn agents(&self) -> Vec<Arc<Agent>> {
+        lock(&self.agents).clone()
+    }
+
+    /// `http://127.0.0.1:port`, without a slash at the end.
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.core.addresses.api)
+    }
+
+    pub fn api_key(&self) -> &str {
+        &self.core.api_key
+    }
+
+    /// The emulator itself, whatever route the components take.
+    pub fn aws_url(&self) -> String {
+        format!("http://{}", self.core.addresses.aws)
+    }
+
+    pub fn redis_url(&self) -> String {
+        format!("redis://{}", self.core.addresses.redis)
+    }
+
+    pub fn cdn_url(&self) -> String {
+        self.core.cdn.url()
+    }
+
+    pub fn queues(&self) -> &Queues {
+        &self.core.queues
+    }
+
+    pub fn run_dir(&self) -> &Path {
+        self.core.scratch.path()
+    }
+
+    /// A fresh one each time: an SDK client's connections belong to the runtime that uses it.
+    pub async fn sdk_config(&self) -> SdkConfig {
+        sdk::config(self.core.addresses.aws).await
+    }
+
+    /// Ingest's process while it is warm and idle.
+    pub fn ingest_pid(&self) -> Option<u32> {
+        self.core.ingest.pid()
+    }
+
+    pub fn handler_log(&self) -> PathBuf {
+        self.run_dir().join("upload-handler.log")
+    }
+
+    pub async fn flush_redis(&self) -> redis::RedisResult<()> {
+        let mut connection = redis_connection(self.core.addresses.redis).await?;
+        redis::cmd("FLUSHALL").query_async(&mut connection).await
+    }
+
+    pub async fn queue_depths(&self) -> Result<QueueDepths, StartError> {
+        let sqs = aws_sdk_sqs::Client::new(&self.sdk_config().await);
+        let queues = &self.core.queues;
+        Ok(QueueDepths {
+            tasks: depth(&sqs, &queues.tasks).await?,
+            tasks_dead: depth(&sqs, &queues.tasks_dead).await?,
+            events: depth(&sqs, &queues.events).await?,
+            events_dead: depth(&sqs, &queues.events_dead).await?,
+        })
+    }
+
+    /// The first part of the local cloud that ended by itself. Agents may: tests kill them.
+    pub fn broken(&self) -> Option<String> {
+        let core = &self.core;
+        let handler = lock(&core.handler);
+        [Some(&core.emulator), Some(&core.redis), handler.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|child| {
+                let (name, status) = (child.name(), child.ended()?);
+                Some(format!(
+                    "{name} ended with {status}: {}",
+                    child.last_words()
+                ))
+            })
+    }
+
+    /// SIGTERM to everything, in the order of the work, then SIGKILL to what is left.
+    pub async fn shutdown(self) {
+        let agents = std::mem::take(&mut *lock(&self.agents));
+        futures::future::join_all(agents.iter().map(|agent| agent.child().stop(GRACE))).await;
+        if let Some(mapping) = lock(&self.core.mapping).take() {
+            mapping.abort();
+        }
+        self.core.ingest.stop(GRACE).await;
+        let handler = lock(&self.core.handler).take();
+        if let Some(handler) = handler {
+            handler.stop(GRACE).await;
+        }
+        self.core.redis.stop(GRACE).await;
+        self.core.emulator.stop(GRACE).await;
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        if let Some(mapping) = lock(&self.core.mapping).take() {
+            mapping.abort();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Core {
+    async fn start(options: Options) -> Result<Self, StartError> {
+        let programs = Programs::find(&options)?;
+        let scratch = Scratch::open(options.run_dir.as_deref())
+            .map_err(|e| StartError::setup("make the run directory", e))?;
+        let (emulator, redis) =
+            tokio::join!(start_emulator(scratch.path()), start_redis(scratch.path()));
+        let ((emulator, aws), (redis, redis_address)) = (emulator?, redis?);
+        let sdk = sdk::config(aws).await;
+        let (queues, cdn_key, ()) = tokio::try_join!(
+            resources::create_queues(&sdk),
+            resources::create_cdn_key(&sdk),
+            resources::create_table(&sdk),
+        )?;
+        resources::create_buckets(&sdk, &queues).await?;
+
+        let listener = Cdn::bind()
+            .await
+            .map_err(|e| StartError::setup("bind the CDN", e))?;
+        let signer = Signer {
+            key_pair_id: format!(
+                "K{}",
+                &uuid::Uuid::new_v4().simple().to_string()[..13].to_uppercase()
+            ),
+            key: cdn_key,
+        };
+        let key_pair_id = signer.key_pair_id.clone();
+        let distribution = Distribution {
+            s3: aws_sdk_s3::Client::new(&sdk),
+            bucket: RESULTS_BUCKET.to_owned(),
+            signer,
+        };
+        let cdn = Cdn::start(listener, distribution)
+            .map_err(|e| StartError::setup("start the CDN", e))?;
+
+        let api_key = uuid::Uuid::new_v4().simple().to_string();
+        let mut addresses = Addresses {
+            aws,
+            redis: redis_address,
+            cdn_url: cdn.url(),
+            tasks_queue: queues.tasks.clone(),
+            key_pair_id,
+            api_key: api_key.clone(),
+            // Known once the handler listens.
+            api: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        let (handler, api) = programs
+            .start_handler(&addresses, scratch.path(), options.api_port)
+            .await?;
+        addresses.api = api;
+        let ingest = Arc::new(Function::new(Settings {
+            name: "ingest".to_owned(),
+            binary: programs.path(Component::Ingest),
+            env: programs.env(Component::Ingest, &addresses),
+            timeout: INGEST_TIMEOUT,
+            memory_mb: 128,
+            log: scratch.path().join("ingest.log"),
+        }));
+        let mapping = tokio::spawn(run_mapping(
+            aws_sdk_sqs::Client::new(&sdk),
+            Mapping {
+                queue_url: queues.events.clone(),
+                queue_arn: queues.events_arn.clone(),
+                function: ingest.clone(),
+            },
+        ));
+        Ok(Self {
+            mapping: Mutex::new(Some(mapping)),
+            handler: Mutex::new(Some(handler)),
+            ingest,
+            cdn,
+            programs: programs.with_logs(scratch.path()),
+            addresses,
+            api_key,
+            queues,
+            instance_ids: Mutex::new(InstanceIds::new(options.seed)),
+            redis,
+            emulator,
+            scratch,
+        })
+    }
+}
+
+async fn depth(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, StartError> {
+    let counts = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ];
+    let found = sqs
+        .get_queue_attributes()
+        .queue_url(url)
+        .set_attribute_names(Some(counts.to_vec()))
+        .send()
+        .await
+        .map_err(|e| StartError::sdk("count a queue's messages", e))?
+        .attributes
+        .unwrap_or_default();
+    counts
+        .iter()
+        .map(|name| {
+            let value = found.get(name).map_or("0", String::as_str);
+            value
+                .parse::<u64>()
+                .map_err(|e| StartError::setup("count a queue's messages", e))
+        })
+        .sum()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
