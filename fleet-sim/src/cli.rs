@@ -10,7 +10,7 @@ use fleet_core::scaling::{DEFAULT_SCALING, ScalingFile};
 
 use crate::compare::compare;
 use crate::engine::run;
-use crate::grid;
+use crate::grid::{self, Recipe};
 use crate::model::Model;
 use crate::outcome::Outcome;
 use crate::plot;
@@ -27,6 +27,9 @@ pub struct SimulateArgs {
     /// The scaling file; by default the one this was built with.
     #[arg(long)]
     pub scaling: Option<PathBuf>,
+    /// With `cook`: drain,growth,warm-up,backlog,keep, as the grid's table shows them.
+    #[arg(long)]
+    pub recipe: Option<Recipe>,
     /// Bound on the fleet, instead of the scaling file's.
     #[arg(long)]
     pub max_size: Option<u32>,
@@ -49,6 +52,8 @@ pub enum What {
     Ours,
     /// Scaling files made from a grid of numbers, each on every kind of arrivals.
     Grid,
+    /// Prints the scaling file of one recipe of the grid.
+    Cook,
 }
 
 /// Runs what is asked for and prints it; the error is one sentence for the user.
@@ -57,6 +62,11 @@ pub fn run_cli(args: &SimulateArgs) -> Result<()> {
     args.workload.check().map_err(|message| anyhow!(message))?;
     let file = scaling_file(args)?;
     let scenarios = match args.what {
+        What::Cook => {
+            let recipe = args.recipe.context("cook needs --recipe")?;
+            println!("{}", serde_json::to_string_pretty(&recipe.cook(&file))?);
+            return Ok(());
+        }
         What::Grid => {
             println!("{}", grid::run_grid(&args.model, &file));
             return Ok(());

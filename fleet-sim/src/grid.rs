@@ -1,6 +1,8 @@
 //! The search for the default steps: scaling files made from a few numbers, each run on every kind
 //! of arrivals. `terraform/scaling.json` holds the winner.
 
+use std::str::FromStr;
+
 use clap::{Parser, ValueEnum};
 use fleet_core::scaling::{AdjustmentType, ScalingFile, StepAdjustment};
 
@@ -22,16 +24,42 @@ pub struct Recipe {
     pub warmup: u64,
     /// Seconds in which the machines of a backlog step should empty the queue.
     pub backlog_drain: f64,
-    /// Idle machines that stay for one that goes, in each minute.
+    /// Idle machines for one that is to go.
     pub keep: f64,
+}
+
+impl FromStr for Recipe {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|n| n.trim().parse()).collect();
+        match numbers.as_deref() {
+            Ok(&[drain, growth, warmup, backlog_drain, keep])
+                if numbers.iter().flatten().all(|n| n.is_finite() && *n >= 0.0)
+                    && drain > 0.0
+                    && growth > 1.0
+                    && backlog_drain > 0.0
+                    && keep > 0.0 =>
+            {
+                Ok(Self {
+                    drain,
+                    growth,
+                    warmup: warmup as u64,
+                    backlog_drain,
+                    keep,
+                })
+            }
+            _ => Err("give five positive numbers: drain,growth,warm-up,backlog,keep".into()),
+        }
+    }
 }
 
 const MOST_STEPS: u32 = 20;
 /// For sizing steps: a task's seconds and a machine's slots, as the model has them.
 const TASK_SECONDS: f64 = 3.0;
 const SLOTS: f64 = 2.0;
-/// An idle machine publishes one every 20 s.
-const POLLS_A_MINUTE: f64 = 3.0;
+/// An idle machine publishes one for each poll.
+const POLL_SECONDS: f64 = 20.0;
 
 impl Recipe {
     pub fn cook(&self, base: &ScalingFile) -> ScalingFile {
@@ -47,15 +75,16 @@ impl Recipe {
         };
         let work = steps(self.growth, max, self.drain * SLOTS);
         let backlog = steps(self.growth, max, self.backlog_drain * SLOTS / TASK_SECONDS);
-        let threshold = file.alarms["idle"].threshold;
-        // From the machine that is idle for a whole minute upwards.
-        let idle = steps(self.growth, max, POLLS_A_MINUTE * self.keep)
-            .into_iter()
-            .map(|step| shifted(step, threshold))
-            .collect();
         set(&mut file, "grow-with-work", work);
         set(&mut file, "grow-with-backlog", backlog);
-        set(&mut file, "shrink-when-idle", idle);
+        for alarm in base.alarms.values().filter(|a| a.metric_name == "IdlePolls") {
+            let polls = alarm.period as f64 / POLL_SECONDS;
+            let idle = steps(self.growth, max, polls * self.keep)
+                .into_iter()
+                .map(|step| shifted(step, alarm.threshold))
+                .collect();
+            set(&mut file, &alarm.policy, idle);
+        }
         file
     }
 }
@@ -97,13 +126,18 @@ fn shifted(step: StepAdjustment, threshold: f64) -> StepAdjustment {
     }
 }
 
-/// Every recipe on every kind of arrivals: p95 and cost of each.
+/// Every recipe on every kind of arrivals, on two seeds: p95 and cost of each, best first.
 pub fn run_grid(model: &Model, base: &ScalingFile) -> String {
-    let scenarios = scenarios(model);
+    let models = [model.seed, model.seed + 1].map(|seed| Model {
+        seed,
+        ..model.clone()
+    });
+    let worlds = models.map(|model| (scenarios(&model), model));
+    let scenarios = &worlds[0].0;
     let mut header = ["drain", "growth", "warm-up", "backlog", "keep"]
         .map(str::to_owned)
         .to_vec();
-    for (name, _) in &scenarios {
+    for (name, _) in scenarios {
         header.extend([format!("{name} p50"), "p95".into(), "$".into()]);
     }
     header.push("score".into());
@@ -111,11 +145,13 @@ pub fn run_grid(model: &Model, base: &ScalingFile) -> String {
         .iter()
         .map(|recipe| {
             let strategy = Strategy::ours(&recipe.cook(base));
-            let outcomes: Vec<Outcome> = scenarios
+            let runs: Vec<Outcome> = worlds
                 .iter()
-                .map(|(_, workload)| run(model, workload, &strategy))
+                .flat_map(|(scenarios, model)| scenarios.iter().map(move |(_, w)| (model, w)))
+                .map(|(model, workload)| run(model, workload, &strategy))
                 .collect();
-            (score(&outcomes), row(recipe, &outcomes))
+            let score = score(&runs);
+            (score, row(recipe, &runs[..scenarios.len()], score))
         })
         .collect();
     scored.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -143,26 +179,27 @@ fn scenarios(model: &Model) -> Vec<(String, Workload)> {
         .collect()
 }
 
-/// Geometric mean over the kinds of arrivals of p95 (squared) times cost: a result twice as fast is
-/// worth four times the money.
+/// Geometric mean over the kinds of arrivals of (p95 + a grace) times cost. Within the grace nobody
+/// waits; beyond it a result twice as fast is worth twice the money.
 fn score(outcomes: &[Outcome]) -> f64 {
+    const GRACE_SECONDS: f64 = 30.0;
     let logs: f64 = outcomes
         .iter()
         .map(|o| {
             let p95 = o.percentile(0.95).unwrap_or(f64::INFINITY);
-            2.0 * p95.ln() + o.cost.ln()
+            (p95 + GRACE_SECONDS).ln() + o.cost.ln()
         })
         .sum();
-    (logs / outcomes.len() as f64 / 3.0).exp()
+    (logs / outcomes.len() as f64).exp()
 }
 
 fn recipes() -> Vec<Recipe> {
     let mut recipes = Vec::new();
-    for drain in [15.0, 30.0, 60.0, 120.0] {
-        for growth in [1.5, 2.0, 4.0] {
-            for warmup in [30, 60, 120] {
-                for backlog_drain in [30.0, 120.0, 300.0] {
-                    for keep in [1.0, 3.0] {
+    for drain in [20.0, 40.0, 80.0, 160.0, 320.0] {
+        for growth in [2.0] {
+            for warmup in [0, 40] {
+                for backlog_drain in [30.0, 60.0, 180.0] {
+                    for keep in [0.25, 0.5, 1.0, 2.0] {
                         recipes.push(Recipe {
                             drain,
                             growth,
@@ -178,19 +215,19 @@ fn recipes() -> Vec<Recipe> {
     recipes
 }
 
-fn row(recipe: &Recipe, outcomes: &[Outcome]) -> Vec<String> {
+fn row(recipe: &Recipe, outcomes: &[Outcome], score: f64) -> Vec<String> {
     let mut row = vec![
         format!("{:.0}", recipe.drain),
         format!("{:.1}", recipe.growth),
         recipe.warmup.to_string(),
         format!("{:.0}", recipe.backlog_drain),
-        format!("{:.0}", recipe.keep),
+        format!("{:.2}", recipe.keep),
     ];
     for outcome in outcomes {
         row.push(number(outcome.percentile(0.5), 0));
         row.push(number(outcome.percentile(0.95), 0));
         row.push(number(Some(outcome.cost), 2));
     }
-    row.push(format!("{:.1}", score(outcomes)));
+    row.push(format!("{score:.1}"));
     row
 }
