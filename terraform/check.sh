@@ -141,7 +141,7 @@ run_checkov() {
 }
 
 # Debian's Packer is 1.6.6, which does not know `required_plugins`, `data` and `metadata_options`:
-# these are in files of their own (*.newer.pkr.hcl), and there the rest is checked on a copy.
+# these are in files (*.newer.pkr.hcl) or between marks of their own, and the rest is checked on a copy.
 run_packer() {
     need packer "apt-get install packer" || return
     local copy=$scratch/ami arch
@@ -149,6 +149,7 @@ run_packer() {
     cp -r "$root/ami" "$copy"
     if [[ $(packer version | head -n 1) == *v1.6.* ]]; then
         rm "$copy"/*.newer.pkr.hcl
+        sed -i "/# newer:/,/# :newer/d" "$copy/source.pkr.hcl"
     else
         packer init "$copy" || return
     fi
@@ -167,7 +168,7 @@ run_shellcheck() {
         grep -rIlE '^#!.*\b(ba)?sh\b' "$here" "$root/ami" "$root/packaging" --include='*' | sort
     )
     ((${#scripts[@]} > 0)) || return 1
-    shellcheck "${scripts[@]}" && echo "${#scripts[@]} scripts"
+    (cd "$root" && shellcheck -x "${scripts[@]}") && echo "${#scripts[@]} scripts"
 }
 
 run_units() {
