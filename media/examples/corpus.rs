@@ -1,38 +1,78 @@
 //! One table over the corpus: `cargo run -p media --example corpus [NAME…]`.
+//!
+//! Each nasty file gets a process of its own, so that a crash is a line in the table and the peak of
+//! memory is its own.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "../tests/common/good.rs"]
 mod good;
+#[path = "../tests/common/nasty.rs"]
+mod nasty;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
 
 fn main() {
     let Some(corpus) = common::corpus() else {
         eprintln!("no corpus: set FRAMEFLEET_CORPUS to its folder");
-        std::process::exit(2);
+        exit(2);
     };
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    let chosen = |path: &std::path::PathBuf| {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, path] = &arguments[..]
+        && flag == "--nasty"
+    {
+        one_nasty(&corpus, path.as_ref());
+    }
+    let chosen = |path: &PathBuf| {
         let name = common::name(path);
-        only.is_empty() || only.iter().any(|o| name.contains(o.as_str()))
+        arguments.is_empty() || arguments.iter().any(|o| name.contains(o.as_str()))
     };
-    let mut failed = 0;
-    let mut counts = [0; 2];
+    let (mut good, mut nasty) = ([0; 2], [0; 2]);
     for path in common::files(&corpus.join("good"))
         .into_iter()
         .filter(chosen)
     {
         let row = good::check(&corpus, &path);
         let verdict = row.problem.as_deref().unwrap_or("ok");
+        let replanned = if row.replanned { " replanned" } else { "" };
         println!(
-            "{:52} {:>5} images {:?}{} {verdict}",
-            row.name,
-            row.images,
-            row.segments,
-            if row.replanned { " replanned" } else { "" }
+            "{:52} {:>5} images {:?}{replanned} {verdict}",
+            row.name, row.images, row.segments
         );
-        failed += usize::from(row.problem.is_some());
-        counts[usize::from(row.problem.is_none())] += 1;
+        good[usize::from(row.problem.is_none())] += 1;
     }
-    println!("good: {} right, {} wrong", counts[1], counts[0]);
-    std::process::exit(i32::from(failed > 0));
+    for path in common::files(&corpus.join("nasty"))
+        .into_iter()
+        .filter(chosen)
+    {
+        let me = std::env::current_exe().expect("own path");
+        let output = Command::new(me)
+            .arg("--nasty")
+            .arg(&path)
+            .output()
+            .expect("run one nasty file");
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        if output.status.code().is_none_or(|c| c > 1) {
+            println!("{:34} CRASHED: {}", common::name(&path), output.status);
+        }
+        nasty[usize::from(output.status.success())] += 1;
+    }
+    println!("good: {} right, {} wrong", good[1], good[0]);
+    println!("nasty: {} right, {} wrong", nasty[1], nasty[0]);
+    exit(i32::from(good[0] + nasty[0] > 0));
+}
+
+fn one_nasty(corpus: &Path, path: &Path) -> ! {
+    let expected = nasty::expectations(corpus);
+    let row = nasty::check(corpus, path, &expected[common::name(path)]);
+    let verdict = row.problem.as_deref().unwrap_or("ok");
+    println!(
+        "{:34} {:14} {:>5} MB {verdict} | {}",
+        row.name,
+        row.expect,
+        nasty::peak_mb(),
+        row.answer
+    );
+    exit(i32::from(row.problem.is_some()));
 }

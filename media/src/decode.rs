@@ -11,8 +11,11 @@ use crate::sniff;
 pub struct Decoder {
     video: decoder::Video,
     draining: bool,
+    /// Packets refused, and complaints logged while decoding.
     pub errors: u64,
     pub first_error: Option<String>,
+    /// What comes out now may show damage: something went wrong since the last good keyframe.
+    pub suspect: bool,
 }
 
 impl Decoder {
@@ -47,6 +50,7 @@ impl Decoder {
             draining: false,
             errors: 0,
             first_error: None,
+            suspect: false,
         })
     }
 
@@ -63,6 +67,7 @@ impl Decoder {
         if let Err(e) = result {
             self.note(e);
         }
+        self.count_complaints();
     }
 
     /// The next frame; None: it wants more packets, or it is drained.
@@ -71,7 +76,15 @@ impl Decoder {
         // A drained decoder may report damage once a frame it still holds, and no more often.
         for _ in 0..1024 {
             match self.video.receive_frame(&mut frame) {
-                Ok(()) => return Some(frame),
+                Ok(()) => {
+                    let damaged = frame.is_corrupt() || frame.has_decode_errors();
+                    let complained = self.count_complaints();
+                    if frame.is_key() && !damaged && !complained {
+                        self.suspect = false;
+                    }
+                    self.suspect |= damaged;
+                    return Some(frame);
+                }
                 Err(Error::Eof) => return None,
                 Err(Error::Other { errno }) if errno == ffmpeg_next::error::EAGAIN => return None,
                 Err(e) => {
@@ -85,8 +98,17 @@ impl Decoder {
         None
     }
 
+    /// A decoder conceals damage and answers with success; its log is the only witness.
+    fn count_complaints(&mut self) -> bool {
+        let complaints = ffi::take_errors();
+        self.errors += complaints;
+        self.suspect |= complaints > 0;
+        complaints > 0
+    }
+
     fn note(&mut self, error: Error) {
         self.errors += 1;
+        self.suspect = true;
         self.first_error.get_or_insert_with(|| error.to_string());
     }
 

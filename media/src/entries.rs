@@ -11,6 +11,7 @@ pub struct Found {
     pub entries: Vec<EntryPoint>,
     pub division: String,
     pub estimate: Option<Estimate>,
+    pub warning: Option<String>,
 }
 
 impl Found {
@@ -19,31 +20,49 @@ impl Found {
             entries: Vec::new(),
             division: format!("one segment: {why}"),
             estimate: None,
+            warning: None,
         }
     }
 }
 
 /// At most `limit` entry points after `first_pts`, spread evenly, and a sentence about them.
-pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Found, MediaError> {
-    let one = |why: &str| Ok(Found::none(why));
+pub fn find(
+    input: &mut VideoInput,
+    first_pts: i64,
+    size: u64,
+    limit: usize,
+) -> Result<Found, MediaError> {
+    let mut cut = None;
+    let one = |why: &str, warning| {
+        Ok(Found {
+            warning,
+            ..Found::none(why)
+        })
+    };
     if !(input.is_mp4() || input.is_matroska()) {
-        return one("only MP4, MOV, Matroska and WebM can be entered in the middle exactly");
+        return one(
+            "only MP4, MOV, Matroska and WebM can be entered in the middle exactly",
+            cut,
+        );
     }
     let codec = codec_of(input);
     if !codec.divisible() {
-        return one("this codec cannot be entered in the middle exactly");
+        return one("this codec cannot be entered in the middle exactly", cut);
     }
     // Matroska reads its cues on the first seek.
     if !input.seek(first_pts)? {
-        return one("the container cannot seek");
+        return one("the container cannot seek", cut);
     }
     let mut index = ffi::index(&mut input.input, input.stream);
     if input.is_matroska() {
         // Seeking to the last cue makes FFmpeg read on to the end of the file.
         index.pop();
     }
+    if input.is_mp4() {
+        cut = cut_short(&mut index, size);
+    }
     if index.windows(2).any(|w| w[0].timestamp > w[1].timestamp) {
-        return one("the index is not in order of time");
+        return one("the index is not in order of time", cut);
     }
     let keyframes = targets(&index, input.is_mp4());
     let last = index.last().map_or(first_pts, |e| e.timestamp);
@@ -54,7 +73,7 @@ pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Foun
         span: last.saturating_sub(first_pts),
     };
     if keyframes.is_empty() {
-        return one("the index lists no keyframe after the first");
+        return one("the index lists no keyframe after the first", cut);
     }
     let step = keyframes.len().div_ceil(limit.max(1));
     let mut entries: Vec<EntryPoint> = Vec::new();
@@ -74,7 +93,10 @@ pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Foun
         }
     }
     if entries.is_empty() {
-        return one("no keyframe of the index is a true random access point");
+        return one(
+            "no keyframe of the index is a true random access point",
+            cut,
+        );
     }
     let found = entries.len();
     let division = format!("{found} random access points were found and checked");
@@ -82,6 +104,7 @@ pub fn find(input: &mut VideoInput, first_pts: i64, limit: usize) -> Result<Foun
         entries,
         division,
         estimate: Some(estimate),
+        warning: cut,
     })
 }
 
@@ -89,6 +112,16 @@ pub fn codec_of(input: &VideoInput) -> Codec {
     let stream = input.input.stream(input.stream).expect("chosen");
     let extradata = ffi::extradata(&input.input, input.stream);
     Codec::new(stream.parameters().id().name(), &extradata)
+}
+
+/// Drops samples that the index lists past the end of the file.
+fn cut_short(index: &mut Vec<ffi::IndexEntry>, size: u64) -> Option<String> {
+    let listed = index.len();
+    index.retain(|e| e.position.max(0) as u64 + u64::from(e.size) <= size);
+    let held = index.len();
+    (held < listed).then(|| {
+        format!("the file is cut short: it holds {held} of the {listed} samples in its index")
+    })
 }
 
 /// One time to seek to for each keyframe after the first.

@@ -76,6 +76,8 @@ pub fn extract(
     let painter = Painter::new(image, orientation(plan), sar(plan))?;
     let mut input = open(source, plan)?;
     let first = enter(&mut input, planned)?;
+    // Complaints from opening are not about this segment.
+    ffi::take_errors();
     let mut run = Run {
         decoder: Decoder::open(&input, MAX_PIXELS)?,
         timeline: Timeline::new(plan.first_pts, plan.frame_duration),
@@ -86,10 +88,12 @@ pub fn extract(
         image,
         max_images: plan.request.max_images,
         entered: planned.entry.is_some(),
+        reached_end: false,
+        suspects: None,
         outcome: SegmentOutcome::default(),
     };
     run.all(&mut input, first, sink)?;
-    run.finish(&input, sink, planned)
+    run.finish(&input, sink, plan, planned)
 }
 
 fn supported_times(plan: &Plan) -> Result<Times, MediaError> {
@@ -178,6 +182,7 @@ fn enter(input: &mut VideoInput, planned: &PlannedSegment) -> Result<Option<Pack
 struct Held {
     frame: frame::Video,
     placed: Placed,
+    suspect: bool,
     /// Encoded at most once, however many times fall on it.
     encoded: Option<(Encoded, Option<String>)>,
 }
@@ -192,6 +197,9 @@ struct Run<'a> {
     image: &'a ImageOptions,
     max_images: u64,
     entered: bool,
+    reached_end: bool,
+    /// Images that may show damage: first, last, how many.
+    suspects: Option<(u64, u64, u64)>,
     outcome: SegmentOutcome,
 }
 
@@ -216,6 +224,7 @@ impl Run<'_> {
                 }
             }
             if packet.take().is_none() {
+                self.reached_end = true;
                 return Ok(());
             }
         }
@@ -232,6 +241,7 @@ impl Run<'_> {
         self.previous = Some(Held {
             frame,
             placed,
+            suspect: self.decoder.suspect,
             encoded: None,
         });
         Ok(())
@@ -250,6 +260,10 @@ impl Run<'_> {
             let encoded = self.painter.encode(&held.frame)?;
             let md5 = self.image.frame_md5.then(|| md5_of(&held.frame));
             held.encoded = Some((encoded, md5));
+        }
+        if held.suspect {
+            let (first, _, count) = self.suspects.unwrap_or((asked.index, asked.index, 0));
+            self.suspects = Some((first, asked.index, count + 1));
         }
         let (encoded, frame_md5) = held.encoded.as_ref().expect("set above");
         self.outcome.images += 1;
@@ -272,6 +286,7 @@ impl Run<'_> {
         mut self,
         input: &VideoInput,
         sink: Sink,
+        plan: &Plan,
         planned: &PlannedSegment,
     ) -> Result<SegmentOutcome, MediaError> {
         if self.picker.wanted().is_some()
@@ -299,31 +314,50 @@ impl Run<'_> {
                 ),
             });
         }
-        self.outcome.warnings = warnings(&self.decoder, &self.timeline, input);
+        let mut warnings = self.damage(input);
+        if planned.end_rel.is_none() {
+            warnings.extend(self.early_end(plan));
+        }
+        self.outcome.warnings = warnings;
         Ok(self.outcome)
     }
-}
 
-fn warnings(decoder: &Decoder, timeline: &Timeline, input: &VideoInput) -> Vec<String> {
-    let mut out = Vec::new();
-    if decoder.errors > 0 {
-        let first = decoder.first_error.as_deref().unwrap_or("unknown");
-        out.push(format!(
-            "{} packets could not be decoded: {first}",
-            decoder.errors
-        ));
+    fn damage(&self, input: &VideoInput) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.decoder.errors > 0 {
+            out.push(format!(
+                "the decoder complained {} times about damage",
+                self.decoder.errors
+            ));
+        }
+        if let Some((first, last, count)) = self.suspects {
+            out.push(format!(
+                "{count} images from index {first} to {last} may show damage"
+            ));
+        }
+        let timeline = &self.timeline;
+        if timeline.missing > 0 {
+            out.push(format!(
+                "{} frames have no timestamp and follow their predecessor",
+                timeline.missing
+            ));
+        }
+        if timeline.backward > 0 {
+            out.push(format!("timestamps go back {} times", timeline.backward));
+        }
+        out.extend(input.damage.clone());
+        out
     }
-    if timeline.missing > 0 {
-        out.push(format!(
-            "{} frames have no timestamp and follow their predecessor",
-            timeline.missing
-        ));
+
+    /// The header promised more than there was. Only told where the end was really reached.
+    fn early_end(&self, plan: &Plan) -> Option<String> {
+        let claimed = plan.video.claimed_duration?;
+        let last = self.previous.as_ref()?.placed;
+        let end = self.clock.seconds(last.rel.saturating_add(last.duration));
+        let end = *end.numer() as f64 / *end.denom() as f64;
+        (self.reached_end && claimed > end * 1.05 + 1.0)
+            .then(|| format!("the video ends at {end:.3} s; the container claims {claimed:.3} s"))
     }
-    if timeline.backward > 0 {
-        out.push(format!("timestamps go back {} times", timeline.backward));
-    }
-    out.extend(input.damage.clone());
-    out
 }
 
 fn md5_of(frame: &frame::Video) -> String {

@@ -3,6 +3,7 @@
 //! Each function is as small as its safety argument. Decisions live elsewhere.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Once;
@@ -14,12 +15,34 @@ use ffmpeg_next::{Error, codec, frame, software};
 /// The largest single block FFmpeg may allocate; headers cannot talk it into more.
 const MAX_ALLOC: usize = 1 << 30;
 
+thread_local! {
+    static ERRORS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts what FFmpeg calls an error. Decoders run on the caller's thread, so the count is its own.
+unsafe extern "C" fn count_error(_: *mut c_void, level: c_int, _: *const c_char, _: *mut c_void) {
+    if level <= AV_LOG_ERROR {
+        ERRORS.with(|errors| errors.set(errors.get() + 1));
+    }
+}
+
+/// Errors that FFmpeg has logged on this thread since the last call. Nothing is ever printed.
+pub fn take_errors() -> u64 {
+    ERRORS.with(|errors| errors.replace(0))
+}
+
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-        // SAFETY: sets one atomic variable inside libavutil.
-        unsafe { av_max_alloc(MAX_ALLOC) };
+        ffmpeg_next::util::error::register_all();
+        // SAFETY: sets variables inside libavutil. The last argument of a log callback is a va_list,
+        // which both x86-64 and AArch64 pass as one pointer; ours never looks at it.
+        unsafe {
+            av_max_alloc(MAX_ALLOC);
+            type Callback = unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *mut c_void);
+            let callback = std::mem::transmute::<Callback, *const c_void>(count_error);
+            av_log_set_callback(std::mem::transmute::<*const c_void, Option<_>>(callback));
+        }
     });
 }
 

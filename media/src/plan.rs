@@ -259,13 +259,13 @@ mod tests {
     fn a_segment_without_a_requested_time_is_not_planned() {
         let entries: Vec<i64> = (1..10).map(|k| 50 + k * 100).collect();
         let plan = plan(&probe(&entries), &fps(1, 5), &forced(10)).unwrap();
-        // Times 0, 5: the boundary before 5 s is the one that counts.
+        // Times 0, 5, 10: the last boundaries before 5 s and 10 s are the ones that count.
         let entry: Vec<_> = plan
             .segments
             .iter()
             .map(|s| s.entry.map(|e| e.pts))
             .collect();
-        assert_eq!(entry, [None, Some(50 + 500)]);
+        assert_eq!(entry, [None, Some(50 + 500), Some(50 + 900)]);
     }
 
     #[test]

@@ -86,13 +86,15 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
     let mut warnings = Vec::new();
     let (video, time_base) = facts(&input, &first, size_bytes, &mut warnings);
     let frame_duration = nominal_duration(&input, time_base, first.duration);
+    warnings.extend(first.warning.clone());
     let found = match boxes {
         Some(boxes) if boxes.fragmented => Found::none("fragmented MP4 has no complete index"),
-        _ => entries::find(&mut input, first.pts, limits.entry_points)?,
+        _ => entries::find(&mut input, first.pts, size_bytes, limits.entry_points)?,
     };
     let estimate = found
         .estimate
         .unwrap_or_else(|| guess(&video, time_base, frame_duration));
+    warnings.extend(found.warning);
     let (entries, division) = (found.entries, found.division);
     Ok(Probe {
         video,
@@ -180,24 +182,33 @@ struct First {
     duration: i64,
     frame: frame::Video,
     profile: codec::Profile,
+    warning: Option<String>,
 }
 
 fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, MediaError> {
     let mut decoder = Decoder::open(input, limits.frame_pixels)?;
     let mut oversized = None;
+    let mut before_key = 0;
+    let mut key_seen = false;
     for _ in 0..FIRST_FRAME_PACKETS {
         let packet = input.next_packet()?;
         oversized = oversized.or_else(|| packet.as_ref().and_then(|p| jpeg_size(p.data()?)));
+        key_seen |= packet.as_ref().is_some_and(|p| p.is_key());
+        before_key += u32::from(!key_seen);
         decoder.send(packet.as_ref());
         if let Some(frame) = decoder.receive() {
             check_size(frame.width(), frame.height(), limits)?;
             let pts = frame.timestamp().or(frame.pts()).unwrap_or(0);
             let (duration, profile) = (frame.packet().duration, decoder.profile());
+            let warning = (before_key > 0).then(|| {
+                format!("the video starts in the middle of a GOP: {before_key} packets before the first keyframe")
+            });
             return Ok(First {
                 pts,
                 duration,
                 frame,
                 profile,
+                warning,
             });
         }
         if packet.is_none() {

@@ -215,7 +215,7 @@ mod tests {
             (b"\xff\xd8\xff\xe0\0\x10JFIF", Some(StillImage)),
             (b"\0\0\0\x20ftypisom", None),
             (b"\x1a\x45\xdf\xa3", None),
-            (b"GIF89a\xff\xff", None),
+            (b"GIF89a\xff\xff\0", None),
             (b"", None),
         ] {
             assert_eq!(refuse_by_bytes(head).map(|r| r.0), expected, "{head:?}");
