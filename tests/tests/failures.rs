@@ -1,0 +1,259 @@
+//! What a fleet must survive, each really done: killed agents, a Redis that forgets, messages that
+//! come twice, services that fail, and files that are no videos.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use fleet_tests::caller::Caller;
+use fleet_tests::proxy::{Fault, Proxy, Seen};
+use fleet_tests::{archive, corpus, fleet};
+use local_cloud::{Cloud, Component, Options, RESULTS_BUCKET, UPLOADS_BUCKET};
+use serde_json::{Value, json};
+
+/// Half a minute of real footage where there is a corpus; several segments in any case.
+fn footage() -> Result<Bytes> {
+    let videos = corpus::good()?;
+    let wanted = ["h264-world-30s-audio.mp4", "gen-timecode-2min.mp4"];
+    let video = videos.iter().find(|v| wanted.contains(&v.name().as_str()));
+    let video = video.or_else(|| videos.iter().max_by_key(|v| v.samples.len()));
+    video.context("find a video")?.bytes()
+}
+
+fn spec() -> Value {
+    json!({ "select": { "fps": 2 } })
+}
+
+/// The archive of a run in which nothing goes wrong.
+async fn quiet() -> Result<Bytes> {
+    let (cloud, caller) = fleet::start(fleet::options(1)).await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    cloud.shutdown().await;
+    Ok(bytes)
+}
+
+/// Done, clean, and one archive: its bytes.
+async fn finished(cloud: &Cloud, caller: &Caller, id: &str) -> Result<Bytes> {
+    let ended = caller.ended(id).await?;
+    ensure!(ended["state"] == "done", "{ended}");
+    let bytes = caller.download(id, "archive").await?;
+    let contents = archive::read(&bytes)?;
+    archive::check_manifest(&contents)?;
+    fleet::queues_are_clean(cloud).await?;
+    let results = fleet::keys(cloud, RESULTS_BUCKET).await?;
+    let archives = results.iter().filter(|k| k.ends_with("frames.zip")).count();
+    ensure!(archives == 1 && results.len() == 3, "one archive, manifest and report: {results:?}");
+    let uploads = fleet::keys(cloud, UPLOADS_BUCKET).await?;
+    ensure!(uploads.is_empty(), "uploads are left: {uploads:?}");
+    Ok(bytes)
+}
+
+/// As many agents as one journey needs, with a proxy in front of the emulator for the agents only.
+async fn with_proxy(
+    agents: usize,
+    rule: impl Fn(&Seen) -> Fault + Send + Sync + 'static,
+) -> Result<(Cloud, Caller, Arc<std::sync::Mutex<Vec<Proxy>>>)> {
+    let proxies: Arc<std::sync::Mutex<Vec<Proxy>>> = Arc::default();
+    let rule = Arc::new(rule);
+    let held = proxies.clone();
+    let route = move |component: Component, upstream: SocketAddr| {
+        if component != Component::Agent {
+            return upstream;
+        }
+        let rule = rule.clone();
+        let proxy = Proxy::start(upstream, Arc::new(move |seen| rule(seen))).expect("a free port");
+        let address = proxy.address;
+        held.lock().expect("no poisoned lock").push(proxy);
+        address
+    };
+    let options = Options { aws_route: Some(Arc::new(route)), ..fleet::options(agents) };
+    let (cloud, caller) = fleet::start(options).await?;
+    Ok((cloud, caller, proxies))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Result<()> {
+    let quiet = quiet().await?;
+    // Uploads of fragments take a second, so that the kill falls within a segment.
+    let (cloud, caller, _proxies) = with_proxy(2, |seen| match seen {
+        s if s.method == "PUT" && s.target.contains("/work/") && s.target.contains(".zip") => {
+            Fault::Delay(Duration::from_secs(1))
+        }
+        _ => Fault::None,
+    })
+    .await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    let victim = fleet::logged(&cloud, "#0.1").await?;
+    victim.kill()?;
+    ensure!(victim.wait(Duration::from_secs(10)).await.is_some(), "the agent lives");
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_killed_while_splicing_is_replaced() -> Result<()> {
+    let quiet = quiet().await?;
+    let puts = Arc::new(AtomicUsize::new(0));
+    let count = puts.clone();
+    // The first archive takes a long time to write; its finalizer is killed meanwhile.
+    let (cloud, caller, _proxies) = with_proxy(2, move |seen| {
+        let archive = seen.target.contains("frames.zip") && matches!(seen.method, "PUT" | "POST");
+        if archive && count.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Fault::Hang(Duration::from_secs(8));
+        }
+        Fault::None
+    })
+    .await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    let finalizer = fleet::logged(&cloud, "finalizing").await?;
+    while puts.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    finalizer.kill()?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    ensure!(puts.load(Ordering::SeqCst) >= 2, "nobody wrote the archive again");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_forgets_everything_in_the_middle_costs_time_and_nothing_else() -> Result<()> {
+    let quiet = quiet().await?;
+    let (cloud, caller) = fleet::start(fleet::options(2)).await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    fleet::logged(&cloud, "extracted").await?;
+    cloud.flush_redis().await?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_delivered_twice_at_once_give_one_result() -> Result<()> {
+    let quiet = quiet().await?;
+    let (cloud, caller) = fleet::start(fleet::options(3)).await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    // Copies of segment tasks, under other group and deduplication ids, so that SQS hands each out
+    // while the first is still in work.
+    fleet::logged(&cloud, "planned").await?;
+    let sqs = aws_sdk_sqs::Client::new(&cloud.sdk_config().await);
+    for copy in 0..2 {
+        for segment in 0..3 {
+            let tenant = local_cloud::TENANT.parse()?;
+            let task = fleet_core::Task::segment(tenant, id.parse()?, 0, segment);
+            let name = format!("copy-{copy}-{segment}");
+            sqs.send_message()
+                .queue_url(&cloud.queues().tasks)
+                .message_body(task.to_body())
+                .message_group_id(&name)
+                .message_deduplication_id(&name)
+                .send()
+                .await?;
+        }
+    }
+    let ended = caller.ended(&id).await?;
+    ensure!(ended["state"] == "done", "{ended}");
+    // The copies are settled too, and leave nothing behind.
+    fleet::queues_are_clean(&cloud).await?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_fail_or_hang_for_a_while_are_tried_again() -> Result<()> {
+    let quiet = quiet().await?;
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = requests.clone();
+    let faults = Arc::new(AtomicUsize::new(0));
+    let made = faults.clone();
+    // Every seventh request is refused, every nineteenth hangs for two seconds.
+    let (cloud, caller, _proxies) = with_proxy(2, move |_| {
+        let n = count.fetch_add(1, Ordering::SeqCst) + 1;
+        let fault = match n {
+            n if n % 19 == 0 => Fault::Hang(Duration::from_secs(2)),
+            n if n % 7 == 0 => Fault::Error,
+            _ => return Fault::None,
+        };
+        made.fetch_add(1, Ordering::SeqCst);
+        fault
+    })
+    .await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    ensure!(faults.load(Ordering::SeqCst) >= 5, "too few faults to mean anything");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_told_to_stop_finishes_or_hands_back_and_exits_cleanly() -> Result<()> {
+    let quiet = quiet().await?;
+    let (cloud, caller) = fleet::start(fleet::options(2)).await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    let leaving = fleet::logged(&cloud, "#0.").await?;
+    leaving.terminate()?;
+    let status = leaving.wait(Duration::from_secs(60)).await.context("the agent does not stop")?;
+    ensure!(status.success(), "it ended with {status}");
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_video_fails_with_a_reason_that_a_person_understands() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let audio = folder.path().join("audio.mp4");
+    ffmpeg(&["-f", "lavfi", "-i", "sine=440:d=2", "-c:a", "aac"], &audio)?;
+    let whole = footage()?;
+    let text = Bytes::from_static(b"Dear fleet, this is not a video. Yours, a text file.\n");
+    let (cloud, caller) = fleet::start(fleet::options(1)).await?;
+    for (name, bytes, reasons) in [
+        ("letter.mp4", text, &["not_media"][..]),
+        ("audio.mp4", Bytes::from(std::fs::read(&audio)?), &["no_video_stream"]),
+        // The index of this footage is at its end, or else what is there is delivered.
+        ("cut.mp4", whole.slice(..whole.len() / 3), &["no_index", "done"]),
+    ] {
+        let id = caller.submit(name, bytes, &spec()).await?;
+        let ended = caller.ended(&id).await?;
+        let (state, reason) = (&ended["state"], ended["failure"]["reason"].as_str());
+        let answer = if state == "failed" { reason.unwrap_or("none") } else { "done" };
+        ensure!(reasons.contains(&answer), "{name}: {ended}");
+        if answer == "done" {
+            let warnings = ended["warnings"].as_array().map_or(0, Vec::len);
+            ensure!(warnings > 0, "{name} was cut, and nobody says so: {ended}");
+            continue;
+        }
+        let detail = ended["failure"]["detail"].as_str().unwrap_or_default();
+        ensure!(detail.len() > 20 && detail.ends_with('.'), "{name}: {detail:?}");
+    }
+    // An empty file is refused before it is uploaded.
+    let refused = caller.register("empty.mp4", 0, &spec()).await;
+    let refusal = format!("{:#}", refused.err().context("an empty file was accepted")?);
+    ensure!(refusal.contains("422") && refusal.contains("empty"), "{refusal}");
+    fleet::queues_are_clean(&cloud).await?;
+    cloud.shutdown().await;
+    Ok(())
+}
+
+fn ffmpeg(args: &[&str], out: &std::path::Path) -> Result<()> {
+    let status = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-y"])
+        .args(args)
+        .arg(out)
+        .status()
+        .context("start ffmpeg")?;
+    ensure!(status.success(), "ffmpeg {args:?}: {status}");
+    Ok(())
+}
