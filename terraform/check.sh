@@ -178,7 +178,7 @@ run_units() {
 
 run_consistency() {
     install_checkov
-    local plans=()
+    local name plans=()
     for name in test production; do
         [[ -s $scratch/$name.plan.json ]] || plan "$name" >/dev/null
         plans+=("$scratch/$name.plan.json")

@@ -47,3 +47,8 @@ output "iam_policies" {
     scale-in-guard = module.scale_in_guard.policy
   }
 }
+
+output "optional_settings" {
+  description = "What var.settings may set, by component."
+  value       = local.optional_settings
+}

@@ -365,7 +365,7 @@ run "observability" {
 
   assert {
     condition = alltrue([
-      for name in ["tasks-dead-not-empty", "events-dead-not-empty", "tasks-wait", "guard-errors", "agents-crash"] :
+      for name in ["tasks-dead-not-empty", "events-dead-not-empty", "tasks-wait", "guard-errors", "guard-faults", "agents-crash"] :
       contains(keys(aws_cloudwatch_metric_alarm.people), name)
     ])
     error_message = "An alarm that people should get is missing."

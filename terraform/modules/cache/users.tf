@@ -8,12 +8,13 @@ locals {
 
   commands = {
     agent = [
-      "del", "exists", "hdel", "hget", "hgetall", "hincrby", "hlen", "hmget", "hset", "hsetnx",
-      "info", "pexpire", "sadd", "sismember", "srem", "time", "zadd", "zrem", "zscore",
+      "del", "hdel", "hget", "hgetall", "hincrby", "hlen", "hmget", "hset", "hsetnx", "info", "pexpire",
+      "sadd", "scard", "sismember", "srem", "time", "zadd", "zrem", "zscore",
     ]
-    handler = ["exists", "hget", "hlen", "hmget", "hset", "pexpire"]
+    handler = ["hdel", "hmget", "hsetnx", "pexpire"]
     guard = [
-      "hget", "hmget", "hset", "info", "pexpire", "sadd", "time", "zadd", "zrange", "zrem", "zscore",
+      "hdel", "hget", "hset", "info", "pexpire", "sadd", "smembers", "srem", "time", "zadd", "zrange",
+      "zrem", "zscore",
     ]
   }
 }

@@ -42,6 +42,12 @@ data "aws_iam_policy_document" "agent" {
     resources = ["${var.arns.results}/work/*", "${var.arns.results}/results/*"]
   }
 
+  statement {
+    sid       = "CleanUpFragments"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${var.arns.results}/work/*"]
+  }
+
   # Without it S3 answers 403 instead of 404 for what is not there yet.
   statement {
     sid       = "TellAbsentFromForbidden"
@@ -90,12 +96,6 @@ data "aws_iam_policy_document" "agent" {
     sid       = "ReadItsConfiguration"
     actions   = ["ssm:GetParametersByPath"]
     resources = ["arn:${data.aws_partition.this.partition}:ssm:${local.account_arn}:parameter/framefleet/${var.fleet}/agent"]
-  }
-
-  statement {
-    sid       = "FinishItsLifecycleHook"
-    actions   = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
-    resources = ["arn:${data.aws_partition.this.partition}:autoscaling:${local.account_arn}:autoScalingGroup:*:autoScalingGroupName/${local.group_name}"]
   }
 }
 

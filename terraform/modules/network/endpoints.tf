@@ -10,7 +10,6 @@ locals {
   # endpoint -> the prefix of its service's actions
   interfaces = merge(
     {
-      autoscaling    = "autoscaling"
       monitoring     = "cloudwatch"
       secretsmanager = "secretsmanager"
       sqs            = "sqs"

@@ -85,6 +85,17 @@ locals {
         periods    = 2
         threshold  = 4
       }
+      # The guard answers "nobody" rather than fail, so its faults are a metric of its own.
+      guard-faults = {
+        about      = "The guard cannot decide (Redis away, or an event it does not know), so the group cannot shrink. Nothing is lost, but machines cost. Look at its log."
+        namespace  = var.metrics_namespace
+        metric     = "GuardErrors"
+        dimensions = { Fleet = var.fleet }
+        statistic  = "Sum"
+        period     = 60
+        periods    = 3
+        threshold  = 0
+      }
       api-errors = {
         about      = "The API answers 5xx. Look at the upload handler's log."
         namespace  = "AWS/ApiGateway"

@@ -1,0 +1,58 @@
+"""What a Terraform plan sets, read from its JSON: resources by type, environments, policies."""
+
+import json
+from pathlib import Path
+
+
+class Plan:
+    def __init__(self, path):
+        self.name = Path(path).name.split(".")[0]
+        self.json = json.loads(Path(path).read_text())
+        self.changes = self.json["resource_changes"]
+        self.outputs = self.json["planned_values"]["outputs"]
+
+    def resources(self, kind):
+        """(address, values that are known, which are not) of every managed resource of a type."""
+        for change in self.changes:
+            if change["mode"] == "managed" and change["type"] == kind:
+                yield change["address"], change["change"]["after"], change["change"]["after_unknown"]
+
+    def one(self, address):
+        for change in self.changes:
+            if change["address"] == address:
+                return change["change"]["after"]
+        raise KeyError(f"{address} is not in the plan {self.name}")
+
+    def policy(self, address):
+        """Actions that a role's policy allows, with their resources. A policy that is unknown at plan time cannot be checked, and that is an error."""
+        text = self.one(address).get("policy")
+        if not text:
+            raise KeyError(f"{address} is not known at plan time, so what it allows cannot be checked")
+        return [s for s in json.loads(text)["Statement"] if s["Effect"] == "Allow"]
+
+    def environment(self, address):
+        """Names of a function's variables; those whose values are unknown until apply count too."""
+        for change in self.changes:
+            if change["address"] == address:
+                names = set()
+                for part in (change["change"]["after"], change["change"]["after_unknown"]):
+                    for block in part.get("environment") or []:
+                        if isinstance(block, dict) and isinstance(block.get("variables"), dict):
+                            names |= set(block["variables"])
+                return names
+        raise KeyError(f"{address} is not in the plan {self.name}")
+
+    def parameters(self, prefix):
+        """Last parts of the names of SSM parameters under a path."""
+        return {
+            values["name"].rsplit("/", 1)[1]
+            for _, values, _ in self.resources("aws_ssm_parameter") if values["name"].startswith(prefix)
+        }
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(statements):
+    return {action for statement in statements for action in listed(statement["Action"])}
