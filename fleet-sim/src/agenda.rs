@@ -13,18 +13,40 @@ pub type MachineId = u32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
-    Arrive { video: u32 },
+    Arrive {
+        video: u32,
+    },
     /// `turn` tells apart this use of the slot from one that was cut short.
-    TaskEnd { machine: MachineId, turn: u32 },
-    PollEnd { machine: MachineId, turn: u32 },
-    Booted { machine: MachineId },
-    Warm { machine: MachineId },
-    Redeliver { task: TaskId },
-    SpotNotice { machine: MachineId },
-    SpotEnd { machine: MachineId },
-    Shutdown { machine: MachineId },
+    TaskEnd {
+        machine: MachineId,
+        turn: u32,
+    },
+    PollEnd {
+        machine: MachineId,
+        turn: u32,
+    },
+    Booted {
+        machine: MachineId,
+    },
+    Warm {
+        machine: MachineId,
+    },
+    Redeliver {
+        task: TaskId,
+    },
+    SpotNotice {
+        machine: MachineId,
+    },
+    SpotEnd {
+        machine: MachineId,
+    },
+    Shutdown {
+        machine: MachineId,
+    },
     AskAgain,
-    Alarm { index: u32 },
+    Alarm {
+        index: u32,
+    },
     Minute,
     Sample,
 }
@@ -42,7 +64,9 @@ impl Agenda {
     }
 
     pub fn next(&mut self) -> Option<(Millis, Event)> {
-        self.heap.pop().map(|Reverse((time, _, event))| (time, event))
+        self.heap
+            .pop()
+            .map(|Reverse((time, _, event))| (time, event))
     }
 
     /// Events put in so far.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use fleet_core::scaling::Millis;
-use rand::{RngExt, SeedableRng};
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
 use crate::agenda::{Agenda, Event, MachineId, TaskId};
 use crate::guard::Guard;

@@ -77,12 +77,14 @@ impl Recipe {
         let backlog = steps(self.growth, max, self.backlog_drain * SLOTS / TASK_SECONDS);
         set(&mut file, "grow-with-work", work);
         set(&mut file, "grow-with-backlog", backlog);
-        for alarm in base.alarms.values().filter(|a| a.metric_name == "IdlePolls") {
+        for alarm in base
+            .alarms
+            .values()
+            .filter(|a| a.metric_name == "IdlePolls")
+        {
             let polls = alarm.period as f64 / POLL_SECONDS;
-            let idle = steps(self.growth, max, polls * self.keep)
-                .into_iter()
-                .map(|step| shifted(step, alarm.threshold))
-                .collect();
+            let idle = steps(self.growth, max, polls * self.keep);
+            let idle = above(idle, alarm.threshold);
             set(&mut file, &alarm.policy, idle);
         }
         file
@@ -116,14 +118,18 @@ fn steps(growth: f64, max: f64, each: f64) -> Vec<StepAdjustment> {
     steps
 }
 
-/// A growing step turned into a shrinking one, measured from the alarm's threshold.
-fn shifted(step: StepAdjustment, threshold: f64) -> StepAdjustment {
+/// Growing steps turned into shrinking ones: those above the threshold, measured from it.
+fn above(steps: Vec<StepAdjustment>, threshold: f64) -> Vec<StepAdjustment> {
     let shift = |bound: f64| (bound - threshold).max(0.0);
-    StepAdjustment {
-        metric_interval_lower_bound: step.metric_interval_lower_bound.map(shift),
-        metric_interval_upper_bound: step.metric_interval_upper_bound.map(|b| shift(b).max(1.0)),
-        scaling_adjustment: -step.scaling_adjustment,
-    }
+    steps
+        .into_iter()
+        .filter(|step| step.metric_interval_upper_bound.is_none_or(|b| b > threshold))
+        .map(|step| StepAdjustment {
+            metric_interval_lower_bound: step.metric_interval_lower_bound.map(shift),
+            metric_interval_upper_bound: step.metric_interval_upper_bound.map(shift),
+            scaling_adjustment: -step.scaling_adjustment,
+        })
+        .collect()
 }
 
 /// Every recipe on every kind of arrivals, on two seeds: p95 and cost of each, best first.

@@ -40,7 +40,12 @@ pub fn quotas(buckets: &[u32], excess: u32, spot_share: f64) -> Vec<u32> {
 fn fullest(buckets: &[u32], spot: bool) -> Option<usize> {
     (0..buckets.len() / 2)
         .filter(|&zone| buckets[bucket(zone as u32, spot)] > 0)
-        .max_by_key(|&zone| (buckets[zone * 2] + buckets[zone * 2 + 1], std::cmp::Reverse(zone)))
+        .max_by_key(|&zone| {
+            (
+                buckets[zone * 2] + buckets[zone * 2 + 1],
+                std::cmp::Reverse(zone),
+            )
+        })
         .map(|zone| bucket(zone as u32, spot))
 }
 
@@ -78,7 +83,10 @@ mod tests {
             buckets[bucket(zone, spot)] += 1;
         }
         let zones: Vec<u32> = buckets.chunks(2).map(|zone| zone.iter().sum()).collect();
-        assert!(zones.iter().all(|count| (33..=34).contains(count)), "{zones:?}");
+        assert!(
+            zones.iter().all(|count| (33..=34).contains(count)),
+            "{zones:?}"
+        );
         let spot: u32 = buckets.iter().skip(1).step_by(2).sum();
         assert_eq!(spot, 80);
     }
@@ -92,7 +100,11 @@ mod tests {
             (vec![2, 0, 2, 0], 2, vec![1, 0, 1, 0]),
             (vec![1, 4, 1, 4], 4, vec![0, 2, 0, 2]),
         ] {
-            assert_eq!(quotas(&buckets, excess, 0.8), expected, "{buckets:?} - {excess}");
+            assert_eq!(
+                quotas(&buckets, excess, 0.8),
+                expected,
+                "{buckets:?} - {excess}"
+            );
         }
     }
 
@@ -104,6 +116,6 @@ mod tests {
             .map(|launched| fleet.launch(launched, 0, true))
             .collect();
         assert_eq!(default_policy(&fleet, &[0, 2], 1_900_000), ids[..2]);
-        assert_eq!(default_policy(&fleet, &[1, 0], 1_900_000), []);
+        assert!(default_policy(&fleet, &[1, 0], 1_900_000).is_empty());
     }
 }

@@ -26,7 +26,8 @@ impl Simulation<'_> {
             .expect("boot time is positive")
             .sample(&mut self.rng);
         let warm = launched + millis(self.model.pending) + self.warmup;
-        self.agenda.at(launched + millis(boot), Event::Booted { machine });
+        self.agenda
+            .at(launched + millis(boot), Event::Booted { machine });
         self.agenda.at(warm, Event::Warm { machine });
         self.outcome.launched += 1;
         if spot && self.model.interruptions > 0.0 {

@@ -91,7 +91,10 @@ impl Outcome {
     /// Minutes from the last result until no machine was left; `None` if some were.
     pub fn minutes_to_zero(&self) -> Option<f64> {
         let last = self.last_finished?;
-        let empty = self.points.iter().find(|p| p.at >= last && p.machines == 0)?;
+        let empty = self
+            .points
+            .iter()
+            .find(|p| p.at >= last && p.machines == 0)?;
         Some((empty.at - last) as f64 / 60_000.0)
     }
 }

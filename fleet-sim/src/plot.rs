@@ -10,7 +10,7 @@ use crate::outcome::{Outcome, Point};
 const ROW: u32 = 300;
 const WIDTH: u32 = 1_200;
 /// More points than pixels only make the file larger.
-const MOST_POINTS: usize = 500;
+const MOST_POINTS: usize = 300;
 const COLOURS: [RGBColor; 5] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -25,15 +25,21 @@ pub type Row<'a> = (&'a str, &'a [Outcome]);
 pub fn draw(path: &Path, rows: &[Row<'_>]) -> Result<()> {
     let size = (WIDTH, ROW * rows.len().max(1) as u32);
     let root = SVGBackend::new(path, size).into_drawing_area();
-    root.fill(&WHITE).map_err(|e| anyhow!("{e}")).context("draw the plot")?;
+    root.fill(&WHITE)
+        .map_err(|e| anyhow!("{e}"))
+        .context("draw the plot")?;
     for (area, (name, outcomes)) in root.split_evenly((rows.len().max(1), 1)).iter().zip(rows) {
         let halves = area.split_evenly((1, 2));
         let title = |what: &str| format!("{name}: {what}");
-        chart(&halves[0], &title("messages waiting"), outcomes, |p| p.queued)
-            .and_then(|()| chart(&halves[1], &title("machines"), outcomes, |p| p.machines))
-            .context("draw the plot")?;
+        chart(&halves[0], &title("messages waiting"), outcomes, |p| {
+            p.queued
+        })
+        .and_then(|()| chart(&halves[1], &title("machines"), outcomes, |p| p.machines))
+        .context("draw the plot")?;
     }
-    root.present().map_err(|e| anyhow!("{e}")).context("write the plot")
+    root.present()
+        .map_err(|e| anyhow!("{e}"))
+        .context("write the plot")
 }
 
 fn chart(
@@ -68,7 +74,9 @@ fn chart(
         .light_line_style(WHITE)
         .draw()
         .map_err(|e| failed(&e))?;
-    for (outcome, colour) in outcomes.iter().zip(COLOURS.iter().cycle()) {
+    // The first strategy is drawn last, so that no other hides it.
+    let coloured: Vec<_> = outcomes.iter().zip(COLOURS.iter().cycle()).collect();
+    for (outcome, colour) in coloured.into_iter().rev() {
         let line = thinned(&outcome.points, value, end);
         chart
             .draw_series(LineSeries::new(line, colour.stroke_width(2)))

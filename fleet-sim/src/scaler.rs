@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use fleet_core::scaling::{
-    AdjustmentType, Aggregation, Alarm, Capacity, Comparison, DimensionName, MissingData, Millis,
+    AdjustmentType, Aggregation, Alarm, Capacity, Comparison, DimensionName, Millis, MissingData,
     PolicyType, ScalingFile, Statistic, StepPolicy,
 };
 
@@ -45,7 +45,9 @@ pub struct Strategy {
 pub enum Sizing {
     Steps(ScalingFile),
     /// Messages a machine should have waiting.
-    TargetTracking { backlog_per_machine: f64 },
+    TargetTracking {
+        backlog_per_machine: f64,
+    },
     Fixed(u32),
 }
 
@@ -213,7 +215,11 @@ mod tests {
             (0.5, capacity(9, 0, 9), false, Some(5)),
             (0.5, capacity(9, 1, 10), false, None),
         ] {
-            assert_eq!(tracked(ratio, &capacity, outward), expected, "{ratio} {capacity:?}");
+            assert_eq!(
+                tracked(ratio, &capacity, outward),
+                expected,
+                "{ratio} {capacity:?}"
+            );
         }
     }
 }

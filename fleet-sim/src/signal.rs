@@ -54,13 +54,21 @@ impl Signal {
                     true => queue_delay,
                     false => delay,
                 };
-                Self::new(name, alarm.clone(), policy.clone(), file.warmup(policy), delay)
+                Self::new(
+                    name,
+                    alarm.clone(),
+                    policy.clone(),
+                    file.warmup(policy),
+                    delay,
+                )
             })
             .collect()
     }
 
     pub fn evaluation_interval(&self) -> Millis {
-        self.alarm.period_millis().clamp(10_000, STANDARD_EVALUATION)
+        self.alarm
+            .period_millis()
+            .clamp(10_000, STANDARD_EVALUATION)
     }
 
     pub fn publish(&mut self, now: Millis, value: f64) {
@@ -94,7 +102,9 @@ impl Signal {
         }
         self.acted = Some(now);
         let seen = self.alarm.in_range(&datapoints, now);
-        let latest = &seen[seen.len().saturating_sub(self.alarm.evaluation_periods as usize)..];
+        let latest = &seen[seen
+            .len()
+            .saturating_sub(self.alarm.evaluation_periods as usize)..];
         let aggregation: Aggregation = self.policy.metric_aggregation_type;
         let value = aggregation.of(latest.iter().map(|p| p.value))?;
         Some(value - self.alarm.threshold)

@@ -9,10 +9,16 @@ use crate::workload::Workload;
 /// What an agent finds when it takes a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Todo {
-    Plan { video: u32 },
-    Segment { segment: u32 },
+    Plan {
+        video: u32,
+    },
+    Segment {
+        segment: u32,
+    },
     /// The segment is done, and so are all others: this agent finalizes.
-    Finalize { video: u32 },
+    Finalize {
+        video: u32,
+    },
     /// Done before: the message is deleted.
     Nothing,
 }

@@ -148,7 +148,9 @@ impl WorkloadArgs {
             let each = video_length / f64::from(segments) * self.work_ratio;
             let first = workload.segments.len() as u32;
             for _ in 0..segments {
-                workload.segments.push((each * noise.sample(&mut rng)) as f32);
+                workload
+                    .segments
+                    .push((each * noise.sample(&mut rng)) as f32);
             }
             let estimate = video_length * self.work_ratio * error.sample(&mut rng);
             workload.videos.push(Video {
