@@ -70,7 +70,7 @@ resource "aws_s3_bucket_cors_configuration" "uploads" {
   cors_rule {
     allowed_methods = ["PUT"]
     allowed_origins = var.cors_origins
-    allowed_headers = ["content-type", "content-length", "x-amz-*"]
+    allowed_headers = ["content-type", "content-length", "if-none-match", "x-amz-*"]
     expose_headers  = ["ETag"]
     max_age_seconds = 3600
   }
