@@ -123,7 +123,10 @@ fn above(steps: Vec<StepAdjustment>, threshold: f64) -> Vec<StepAdjustment> {
     let shift = |bound: f64| (bound - threshold).max(0.0);
     steps
         .into_iter()
-        .filter(|step| step.metric_interval_upper_bound.is_none_or(|b| b > threshold))
+        .filter(|step| {
+            step.metric_interval_upper_bound
+                .is_none_or(|b| b > threshold)
+        })
         .map(|step| StepAdjustment {
             metric_interval_lower_bound: step.metric_interval_lower_bound.map(shift),
             metric_interval_upper_bound: step.metric_interval_upper_bound.map(shift),
@@ -236,4 +239,45 @@ fn row(recipe: &Recipe, outcomes: &[Outcome], score: f64) -> Vec<String> {
     }
     row.push(format!("{score:.1}"));
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_core::scaling::DEFAULT_SCALING;
+
+    /// The recipe that `docs/scaling.md` says the shipped file was made by.
+    const CHOSEN: &str = "80,2,0,180,2";
+
+    #[test]
+    fn the_shipped_file_is_the_chosen_recipe() {
+        let file = ScalingFile::parse(DEFAULT_SCALING).unwrap();
+        let recipe: Recipe = CHOSEN.parse().unwrap();
+        assert_eq!(recipe.cook(&file), file);
+    }
+
+    #[test]
+    fn every_recipe_makes_a_file_that_passes_the_checks() {
+        let base = ScalingFile::parse(DEFAULT_SCALING).unwrap();
+        for recipe in recipes() {
+            let json = serde_json::to_string(&recipe.cook(&base)).unwrap();
+            ScalingFile::parse(&json).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_recipe_that_is_none_is_refused() {
+        for text in [
+            "",
+            "80",
+            "80,2,0,180",
+            "80,2,0,180,0",
+            "80,1,0,180,2",
+            "a,2,0,1,1",
+            "nan,2,0,1,1",
+        ] {
+            let error = text.parse::<Recipe>().unwrap_err();
+            assert!(error.contains("five"), "{text}: {error}");
+        }
+    }
 }
