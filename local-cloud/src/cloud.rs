@@ -134,6 +134,10 @@ impl Cloud {
         self.core.cdn.url()
     }
 
+    pub fn cdn_key_pair_id(&self) -> &str {
+        &self.core.addresses.key_pair_id
+    }
+
     pub fn queues(&self) -> &Queues {
         &self.core.queues
     }
