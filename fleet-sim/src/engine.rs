@@ -18,7 +18,7 @@ use crate::workload::Workload;
 const MINUTE: Millis = 60_000;
 pub const SAMPLE_EVERY: Millis = 10_000;
 /// How long after the last arrival's window a run may go on before it is given up.
-const GIVE_UP: Millis = 14 * 24 * 3_600_000;
+const GIVE_UP: Millis = 2 * 24 * 3_600_000;
 
 /// Machines are paid for and watched this long after the arrivals' window at least, so that a fleet
 /// that never shrinks shows what it costs.
