@@ -134,6 +134,6 @@ fn must_be_done(video: &Video) -> Result<(), Ended> {
                 .clone()
                 .unwrap_or_else(|| Failure::plain(Reason::Internal)),
         )),
-        state => Err(Ended::VideoEnded(state.to_string())),
+        state => Err(Ended::VideoStopped(state.to_string())),
     }
 }

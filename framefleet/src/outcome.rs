@@ -13,7 +13,7 @@ pub enum Ended {
     #[error("the video failed: {} ({})", .0.detail, .0.reason)]
     VideoFailed(Failure),
     #[error("the video was {0} before it was done")]
-    VideoEnded(String),
+    VideoStopped(String),
     /// What was asked for, or given, cannot be used. Asking again changes nothing.
     #[error("{0}")]
     Usage(String),
@@ -36,7 +36,7 @@ impl Ended {
 
     pub fn code(&self) -> u8 {
         match self {
-            Self::VideoFailed(_) | Self::VideoEnded(_) => FAILED,
+            Self::VideoFailed(_) | Self::VideoStopped(_) => FAILED,
             Self::Usage(_) => USAGE,
             Self::Service(_) | Self::BadArchive(_) => UNREACHABLE,
         }

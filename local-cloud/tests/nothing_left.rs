@@ -118,11 +118,11 @@ fn descendants(of: u32) -> BTreeSet<(u32, String)> {
     let mut found = BTreeSet::from([of]);
     loop {
         let before = found.len();
-        found.extend(
-            all.iter()
-                .filter(|(_, up)| found.clone().contains(up))
-                .map(|(pid, _)| *pid),
-        );
+        for (pid, parent) in &all {
+            if found.contains(parent) {
+                found.insert(*pid);
+            }
+        }
         if found.len() == before {
             break;
         }
