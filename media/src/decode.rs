@@ -1,7 +1,7 @@
 //! One decoder, one thread, frames in presentation order. Damage is counted, never hidden.
 
 use ffmpeg_next::codec::{self, context::Context};
-use ffmpeg_next::{Error, Packet, decoder, frame};
+use ffmpeg_next::{Discard, Error, Packet, decoder, frame};
 
 use crate::error::{MediaError, RejectReason};
 use crate::ffi;
@@ -19,7 +19,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub fn open(input: &VideoInput, max_pixels: u64) -> Result<Self, MediaError> {
+    pub fn open(input: &VideoInput, max_pixels: u64, alpha: bool) -> Result<Self, MediaError> {
         let stream = input
             .input
             .stream(input.stream)
@@ -28,7 +28,9 @@ impl Decoder {
         let id = parameters.id();
         let unsupported =
             |detail: String| MediaError::reject(RejectReason::UnsupportedCodec, detail);
-        let codec = decoder::find(id)
+        let codec = alpha_decoder(input, id)
+            .filter(|_| alpha)
+            .or_else(|| decoder::find(id))
             .filter(|c| sniff::DECODERS.contains(&c.name()))
             .ok_or_else(|| unsupported(format!("there is no decoder for {}", codec_name(id))))?;
         let mut context = Context::from_parameters(parameters)
@@ -98,6 +100,22 @@ impl Decoder {
         None
     }
 
+    /// Whether pictures that no other refers to are left out, from the next packet on.
+    pub fn skip_unreferenced(&mut self, skip: bool) {
+        let discard = if skip {
+            Discard::NonReference
+        } else {
+            Discard::Default
+        };
+        self.video.skip_frame(discard);
+    }
+
+    /// Forgets everything; the next packet must be a random access point.
+    pub fn flush(&mut self) {
+        self.video.flush();
+        self.draining = false;
+    }
+
     /// A decoder conceals damage and answers with success; its log is the only witness.
     fn count_complaints(&mut self) -> bool {
         let complaints = ffi::take_errors();
@@ -115,6 +133,19 @@ impl Decoder {
     pub fn profile(&self) -> codec::Profile {
         self.video.profile()
     }
+}
+
+/// FFmpeg's own VP8 and VP9 decoders leave out the alpha that WebM keeps beside each packet.
+fn alpha_decoder(input: &VideoInput, id: codec::Id) -> Option<ffmpeg_next::Codec> {
+    let stream = input.input.stream(input.stream)?;
+    let name = match id {
+        codec::Id::VP8 => "libvpx",
+        codec::Id::VP9 => "libvpx-vp9",
+        _ => return None,
+    };
+    (stream.metadata().get("alpha_mode") == Some("1"))
+        .then(|| decoder::find_by_name(name))
+        .flatten()
 }
 
 pub fn codec_name(id: codec::Id) -> &'static str {

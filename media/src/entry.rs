@@ -48,6 +48,24 @@ impl Codec {
         self != Codec::Other
     }
 
+    /// Whether the decoder can tell, picture by picture, that no other refers to it.
+    pub fn marks_unreferenced(self, extradata: &[u8]) -> bool {
+        match self {
+            Codec::H264 { .. } => true,
+            // With temporal layers, "not referred to" holds within a layer only.
+            Codec::Hevc { length_size } => {
+                length_size > 0 && extradata.get(21).is_some_and(|b| (b >> 3) & 7 <= 1)
+            }
+            Codec::Vp8 | Codec::Vp9 => true,
+            Codec::Av1 | Codec::Intra | Codec::Other => false,
+        }
+    }
+
+    /// Whether the packet gives a frame; VP8 has pictures that are only referred to.
+    pub fn is_shown(self, data: &[u8]) -> bool {
+        self != Codec::Vp8 || data.first().is_some_and(|b| b & 0x10 != 0)
+    }
+
     /// Whether every frame with a pts at or after this packet's decodes exactly from here.
     pub fn is_entry(self, data: &[u8]) -> bool {
         match self {

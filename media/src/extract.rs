@@ -1,25 +1,20 @@
 //! Carries out one segment of a plan.
 
-use std::io;
-
-use ffmpeg_next::{Packet, frame};
-use md5::{Digest, Md5};
+use ffmpeg_next::Packet;
 use num_rational::Ratio;
 
-use crate::decode::Decoder;
 use crate::entries::codec_of;
 use crate::error::{MediaError, RejectReason};
+use crate::fast;
 use crate::ffi;
-use crate::input::VideoInput;
-use crate::orient::Orientation;
-use crate::picture::{Encoded, Painter};
-use crate::plan::{Plan, PlannedSegment, too_many};
-use crate::request::{Duplicates, ImageOptions, Selection};
-use crate::select::{Asked, Picker};
+use crate::input::{SharedSource, VideoInput, share};
+use crate::plan::{Plan, PlannedSegment};
+use crate::request::{ImageOptions, Selection};
+use crate::run::{MAX_PIXELS, Run, Sink, Stop};
+use crate::select::{Chooser, FramePicker, Picker};
 use crate::sniff;
 use crate::source::RangeRead;
-use crate::timeline::{Placed, Timeline};
-use crate::times::{Clock, Times, narrow};
+use crate::times::{Clock, Time, Times};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtractedImage {
@@ -48,11 +43,6 @@ pub struct SegmentOutcome {
     pub warnings: Vec<String>,
 }
 
-type Sink<'a> = &'a mut dyn FnMut(ExtractedImage) -> io::Result<()>;
-
-/// A picture may be this large while decoding; the probe's limits are usually tighter.
-const MAX_PIXELS: u64 = 268_500_000;
-
 /// Decodes one segment and hands its images to `sink`, in order. Blocks.
 pub fn extract(
     source: Box<dyn RangeRead>,
@@ -70,72 +60,84 @@ pub fn extract(
                 plan.segments.len()
             ),
         })?;
+    let source = share(source);
+    let chooser = chooser(&source, plan, planned)?;
+    let (mut input, mut first) = start(&source, plan, planned)?;
+    let mut run = Run::new(&input, plan, planned, chooser, image)?;
+    let mut outcome = SegmentOutcome::default();
+    if fast::applies(&run, &input) {
+        match fast::run(&mut run, &mut input, first, sink) {
+            Ok(()) => return run.finish(&input, sink),
+            Err(Stop::Media(e)) => return Err(e),
+            // Damage, or timestamps that foretell nothing: decode everything, and go on after the
+            // images already given, which were checked one by one.
+            Err(Stop::Irregular) => {
+                outcome = run.outcome.clone();
+                let chooser = run.chooser;
+                drop(run.decoder);
+                (input, first) = start(&source, plan, planned)?;
+                run = Run::new(&input, plan, planned, chooser, image)?;
+            }
+        }
+    }
+    run.outcome = outcome;
+    run.plain(&mut input, first, sink)?;
+    run.finish(&input, sink)
+}
+
+fn chooser(
+    source: &SharedSource,
+    plan: &Plan,
+    planned: &PlannedSegment,
+) -> Result<Chooser, MediaError> {
     let clock = Clock::new(plan.time_base);
-    let times = supported_times(plan)?;
-    let bound = planned.end_rel.map(|rel| clock.seconds(rel));
-    let painter = Painter::new(image, orientation(plan), sar(plan))?;
+    let end = match plan.request.selection {
+        Selection::Count(_) => Some(find_end(source, plan, clock)?),
+        _ => None,
+    };
+    Ok(match Times::new(&plan.request, end) {
+        Some(times) => {
+            let bound = planned.end_rel.map(|rel| clock.seconds(rel));
+            Chooser::Times(Picker::new(times, planned.first_image, bound))
+        }
+        None => Chooser::Frames(FramePicker::new(&plan.request)),
+    })
+}
+
+/// Where the video really ends, by its packets; nothing is decoded.
+fn find_end(source: &SharedSource, plan: &Plan, clock: Clock) -> Result<Time, MediaError> {
+    let mut input = open(source, plan)?;
+    let mut last = (plan.first_pts, plan.frame_duration);
+    while let Some(packet) = input.next_packet()? {
+        let duration = if packet.duration() > 0 {
+            packet.duration()
+        } else {
+            plan.frame_duration
+        };
+        if let Some(pts) = packet.pts().filter(|pts| *pts >= last.0) {
+            last = (pts, duration);
+        }
+    }
+    Ok(clock.seconds(last.0.saturating_sub(plan.first_pts).saturating_add(last.1)))
+}
+
+fn start(
+    source: &SharedSource,
+    plan: &Plan,
+    planned: &PlannedSegment,
+) -> Result<(VideoInput, Option<Packet>), MediaError> {
     let mut input = open(source, plan)?;
     let first = enter(&mut input, planned)?;
     // Complaints from opening are not about this segment.
     ffi::take_errors();
-    let mut run = Run {
-        decoder: Decoder::open(&input, MAX_PIXELS)?,
-        timeline: Timeline::new(plan.first_pts, plan.frame_duration),
-        picker: Picker::new(times, planned.first_image, bound),
-        clock,
-        previous: None,
-        painter,
-        image,
-        max_images: plan.request.max_images,
-        entered: planned.entry.is_some(),
-        reached_end: false,
-        suspects: None,
-        outcome: SegmentOutcome::default(),
-    };
-    run.all(&mut input, first, sink)?;
-    run.finish(&input, sink, plan, planned)
+    Ok((input, first))
 }
 
-fn supported_times(plan: &Plan) -> Result<Times, MediaError> {
-    let refuse = |what: &str| {
-        Err(MediaError::Unsupported {
-            what: format!("{what} is not supported yet"),
-        })
-    };
-    if plan.request.duplicates == Duplicates::Skip {
-        return refuse("duplicates: skip");
-    }
-    match &plan.request.selection {
-        Selection::EveryNth(_) => refuse("every_nth"),
-        Selection::Keyframes => refuse("keyframes"),
-        Selection::Scenes { .. } => refuse("scenes"),
-        Selection::All => refuse("all"),
-        Selection::Count(_) => refuse("count"),
-        _ => Times::new(&plan.request, None).ok_or_else(|| MediaError::Unsupported {
-            what: "this selection is not supported yet".into(),
-        }),
-    }
-}
-
-fn orientation(plan: &Plan) -> Orientation {
-    Orientation {
-        rotation: plan.video.rotation,
-        mirrored: plan.video.mirrored,
-    }
-}
-
-fn sar(plan: &Plan) -> (i32, i32) {
-    let parts = plan.video.sample_aspect_ratio.split_once(':');
-    parts
-        .and_then(|(n, d)| Some((n.parse().ok()?, d.parse().ok()?)))
-        .unwrap_or((1, 1))
-}
-
-fn open(source: Box<dyn RangeRead>, plan: &Plan) -> Result<VideoInput, MediaError> {
+fn open(source: &SharedSource, plan: &Plan) -> Result<VideoInput, MediaError> {
     // The plan may have come from outside; it cannot name a demuxer that the probe would refuse.
     let format = &plan.video.container;
     sniff::judge_format(format).map_err(|(reason, detail)| MediaError::reject(reason, detail))?;
-    let mut input = VideoInput::open(source, format)?;
+    let mut input = VideoInput::open(source.clone(), format)?;
     input.find_stream_info(MAX_PIXELS)?;
     let stream = plan.video.stream_index as usize;
     if input.video_stream() != Some(stream) {
@@ -178,189 +180,18 @@ fn enter(input: &mut VideoInput, planned: &PlannedSegment) -> Result<Option<Pack
     Ok(Some(packet))
 }
 
-/// A frame that may yet be the answer to the next time.
-struct Held {
-    frame: frame::Video,
-    placed: Placed,
-    suspect: bool,
-    /// Encoded at most once, however many times fall on it.
-    encoded: Option<(Encoded, Option<String>)>,
-}
-
-struct Run<'a> {
-    decoder: Decoder,
-    timeline: Timeline,
-    picker: Picker,
-    clock: Clock,
-    previous: Option<Held>,
-    painter: Painter,
-    image: &'a ImageOptions,
-    max_images: u64,
-    entered: bool,
-    reached_end: bool,
-    /// Images that may show damage: first, last, how many.
-    suspects: Option<(u64, u64, u64)>,
-    outcome: SegmentOutcome,
-}
-
-impl Run<'_> {
-    /// Decodes until every time of the segment has its frame, or the end.
-    fn all(
-        &mut self,
-        input: &mut VideoInput,
-        first: Option<Packet>,
-        sink: Sink,
-    ) -> Result<(), MediaError> {
-        let mut packet = first;
-        loop {
-            if packet.is_none() {
-                packet = input.next_packet()?;
-            }
-            self.decoder.send(packet.as_ref());
-            while let Some(frame) = self.decoder.receive() {
-                self.frame(frame, sink)?;
-                if self.picker.wanted().is_none() {
-                    return Ok(());
-                }
-            }
-            if packet.take().is_none() {
-                self.reached_end = true;
-                return Ok(());
-            }
+impl MediaError {
+    /// Nothing came out: of the whole video, or only from where a segment starts.
+    pub(crate) fn nothing_decoded(entered: bool, why: Option<&str>) -> Self {
+        let why = why.map_or(String::new(), |e| format!(" ({e})"));
+        match entered {
+            true => Self::EntryPoint {
+                detail: format!("nothing could be decoded from there{why}"),
+            },
+            false => Self::reject(
+                RejectReason::NothingDecodable,
+                format!("no frame of the video could be decoded{why}"),
+            ),
         }
     }
-
-    fn frame(&mut self, frame: frame::Video, sink: Sink) -> Result<(), MediaError> {
-        self.outcome.frames_decoded += 1;
-        let pts = frame.timestamp().or(frame.pts());
-        let placed = self.timeline.place(pts, frame.packet().duration);
-        let at = self.clock.seconds(placed.rel);
-        while let Some(asked) = self.picker.settle(at) {
-            self.emit(asked, sink)?;
-        }
-        self.previous = Some(Held {
-            frame,
-            placed,
-            suspect: self.decoder.suspect,
-            encoded: None,
-        });
-        Ok(())
-    }
-
-    fn emit(&mut self, asked: Asked, sink: Sink) -> Result<(), MediaError> {
-        if asked.index >= self.max_images {
-            return Err(too_many(self.max_images));
-        }
-        let Some(held) = &mut self.previous else {
-            return Err(MediaError::EntryPoint {
-                detail: format!("no frame could be decoded at or before {} s", asked.time),
-            });
-        };
-        if held.encoded.is_none() {
-            let encoded = self.painter.encode(&held.frame)?;
-            let md5 = self.image.frame_md5.then(|| md5_of(&held.frame));
-            held.encoded = Some((encoded, md5));
-        }
-        if held.suspect {
-            let (first, _, count) = self.suspects.unwrap_or((asked.index, asked.index, 0));
-            self.suspects = Some((first, asked.index, count + 1));
-        }
-        let (encoded, frame_md5) = held.encoded.as_ref().expect("set above");
-        self.outcome.images += 1;
-        sink(ExtractedImage {
-            index: asked.index,
-            requested: Some(narrow(asked.time)?),
-            pts: held.placed.pts,
-            time: narrow(self.clock.seconds(held.placed.rel))?,
-            keyframe: held.frame.is_key(),
-            width: encoded.width,
-            height: encoded.height,
-            data: encoded.data.clone(),
-            frame_md5: frame_md5.clone(),
-        })
-        .map_err(MediaError::Sink)
-    }
-
-    /// The last frame is shown for its own duration; times past that have no image.
-    fn finish(
-        mut self,
-        input: &VideoInput,
-        sink: Sink,
-        plan: &Plan,
-        planned: &PlannedSegment,
-    ) -> Result<SegmentOutcome, MediaError> {
-        if self.picker.wanted().is_some()
-            && let Some(held) = &self.previous
-        {
-            let end = held.placed.rel.saturating_add(held.placed.duration);
-            // Inside a segment the frame holds until the next segment's first one.
-            let end = self.clock.seconds(end.max(planned.end_rel.unwrap_or(end)));
-            while let Some(asked) = self.picker.settle(end) {
-                self.emit(asked, sink)?;
-            }
-        }
-        if self.outcome.frames_decoded == 0 {
-            let why = self
-                .decoder
-                .first_error
-                .map_or(String::new(), |e| format!(" ({e})"));
-            return Err(match self.entered {
-                true => MediaError::EntryPoint {
-                    detail: format!("nothing could be decoded from there{why}"),
-                },
-                false => MediaError::reject(
-                    RejectReason::NothingDecodable,
-                    format!("no frame of the video could be decoded{why}"),
-                ),
-            });
-        }
-        let mut warnings = self.damage(input);
-        if planned.end_rel.is_none() {
-            warnings.extend(self.early_end(plan));
-        }
-        self.outcome.warnings = warnings;
-        Ok(self.outcome)
-    }
-
-    fn damage(&self, input: &VideoInput) -> Vec<String> {
-        let mut out = Vec::new();
-        if self.decoder.errors > 0 {
-            out.push(format!(
-                "the decoder complained {} times about damage",
-                self.decoder.errors
-            ));
-        }
-        if let Some((first, last, count)) = self.suspects {
-            out.push(format!(
-                "{count} images from index {first} to {last} may show damage"
-            ));
-        }
-        let timeline = &self.timeline;
-        if timeline.missing > 0 {
-            out.push(format!(
-                "{} frames have no timestamp and follow their predecessor",
-                timeline.missing
-            ));
-        }
-        if timeline.backward > 0 {
-            out.push(format!("timestamps go back {} times", timeline.backward));
-        }
-        out.extend(input.damage.clone());
-        out
-    }
-
-    /// The header promised more than there was. Only told where the end was really reached.
-    fn early_end(&self, plan: &Plan) -> Option<String> {
-        let claimed = plan.video.claimed_duration?;
-        let last = self.previous.as_ref()?.placed;
-        let end = self.clock.seconds(last.rel.saturating_add(last.duration));
-        let end = *end.numer() as f64 / *end.denom() as f64;
-        (self.reached_end && claimed > end * 1.05 + 1.0)
-            .then(|| format!("the video ends at {end:.3} s; the container claims {claimed:.3} s"))
-    }
-}
-
-fn md5_of(frame: &frame::Video) -> String {
-    let digest = Md5::digest(ffi::packed_planes(frame));
-    digest.iter().map(|b| format!("{b:02x}")).collect()
 }

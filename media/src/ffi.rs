@@ -10,7 +10,8 @@ use std::sync::Once;
 
 use ffmpeg_next::ffi::*;
 use ffmpeg_next::format::context::{Input, StreamIo};
-use ffmpeg_next::{Error, codec, frame, software};
+use ffmpeg_next::packet::Ref;
+use ffmpeg_next::{Error, Packet, codec, frame, software};
 
 /// The largest single block FFmpeg may allocate; headers cannot talk it into more.
 const MAX_ALLOC: usize = 1 << 30;
@@ -39,8 +40,7 @@ pub fn init() {
         // which both x86-64 and AArch64 pass as one pointer; ours never looks at it.
         unsafe {
             av_max_alloc(MAX_ALLOC);
-            type Callback = unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *mut c_void);
-            let callback = std::mem::transmute::<Callback, *const c_void>(count_error);
+            let callback = count_error as *const c_void;
             av_log_set_callback(std::mem::transmute::<*const c_void, Option<_>>(callback));
         }
     });
@@ -231,11 +231,17 @@ pub fn index(input: &mut Input, stream: usize) -> Vec<IndexEntry> {
                 position: e.pos,
                 timestamp: e.timestamp,
                 size: e.size().max(0) as u32,
-                keyframe: e.flags() & AVINDEX_KEYFRAME as i32 != 0,
-                discard: e.flags() & AVINDEX_DISCARD_FRAME as i32 != 0,
+                keyframe: e.flags() & AVINDEX_KEYFRAME != 0,
+                discard: e.flags() & AVINDEX_DISCARD_FRAME != 0,
             })
             .collect()
     }
+}
+
+/// Whether the container hides the packet's frame, as edit lists do.
+pub fn is_hidden(packet: &Packet) -> bool {
+    // SAFETY: reads one field of a live packet.
+    unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
 }
 
 /// One thread, one picture size limit: set before the decoder is opened.

@@ -16,19 +16,32 @@ use crate::source::RangeRead;
 
 type Slot = Arc<Mutex<Option<io::Error>>>;
 
+/// One source for several openings, one after the other.
+pub type SharedSource = Arc<Mutex<Box<dyn RangeRead>>>;
+
+pub fn share(source: Box<dyn RangeRead>) -> SharedSource {
+    Arc::new(Mutex::new(source))
+}
+
 /// A `RangeRead` as FFmpeg wants it: one position, and no way to lose an error.
 struct Reader {
-    source: Box<dyn RangeRead>,
+    source: SharedSource,
+    len: u64,
     position: u64,
     slot: Slot,
 }
 
 impl Read for Reader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.position >= self.source.len() {
+        if self.position >= self.len {
             return Ok(0);
         }
-        match self.source.read_at(self.position, buf) {
+        match self
+            .source
+            .lock()
+            .expect("source")
+            .read_at(self.position, buf)
+        {
             // Shorter than it said it was: the object changed, or the transport lied.
             Ok(0) if !buf.is_empty() => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
@@ -52,7 +65,7 @@ impl Seek for Reader {
         let position = match to {
             SeekFrom::Start(n) => Some(n),
             SeekFrom::Current(n) => self.position.checked_add_signed(n),
-            SeekFrom::End(n) => self.source.len().checked_add_signed(n),
+            SeekFrom::End(n) => self.len.checked_add_signed(n),
         };
         self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
@@ -73,11 +86,13 @@ const MAX_RETRIES: u32 = 10_000;
 
 impl VideoInput {
     /// Opens with a demuxer that was judged before. Streams are chosen by the caller.
-    pub fn open(source: Box<dyn RangeRead>, format: &str) -> Result<Self, MediaError> {
+    pub fn open(source: SharedSource, format: &str) -> Result<Self, MediaError> {
         ffi::init();
         let slot = Slot::default();
+        let len = source.lock().expect("source").len();
         let reader = Reader {
             source,
+            len,
             position: 0,
             slot: slot.clone(),
         };

@@ -1,5 +1,5 @@
 //! A decoded frame to an encoded image. JPEG goes from planes to planes wherever the pixel format is
-//! planar YUV; everything else takes one swscale step.
+//! planar YUV and SDR; everything else takes one swscale step to packed pixels.
 
 use ffmpeg_next::color;
 use ffmpeg_next::format::Pixel;
@@ -12,6 +12,8 @@ use crate::ffi::{self, JpegEncoder, Plane, Subsampling};
 use crate::orient::Orientation;
 use crate::request::{Format, ImageOptions};
 use crate::size::{Sizing, sizing};
+use crate::still;
+use crate::tonemap::{ToneMap, Transfer};
 
 pub struct Encoded {
     pub data: Vec<u8>,
@@ -26,6 +28,7 @@ pub struct Painter {
     sar: (i32, i32),
     jpeg: JpegEncoder,
     scaler: Option<(ScalerKey, Context)>,
+    tonemap: Option<(Transfer, ToneMap)>,
 }
 
 type ScalerKey = (Pixel, u32, u32, Pixel, u32, u32, Coding);
@@ -42,11 +45,6 @@ impl Painter {
         orientation: Orientation,
         sar: (i32, i32),
     ) -> Result<Self, MediaError> {
-        if options.format != Format::Jpeg {
-            return Err(MediaError::Unsupported {
-                what: "only jpeg images are supported yet; ask for format jpeg".into(),
-            });
-        }
         let jpeg = JpegEncoder::new().map_err(|e| failed(&e))?;
         let orientation = if options.orient {
             orientation
@@ -59,6 +57,7 @@ impl Painter {
             sar,
             jpeg,
             scaler: None,
+            tonemap: None,
         })
     }
 
@@ -75,6 +74,9 @@ impl Painter {
             &self.options,
             SIDE_LIMIT,
         );
+        if self.options.format != Format::Jpeg || transfer(frame).is_some() {
+            return self.packed(frame, size);
+        }
         let (planes, subsampling) = self.planes(frame, size)?;
         let planes = match size.crop {
             Some(to) => crop(planes, subsampling, to),
@@ -91,6 +93,101 @@ impl Painter {
             width,
             height,
         })
+    }
+
+    /// PNG, WebP, and JPEG of HDR pictures: by way of packed RGB.
+    fn packed(&mut self, frame: &frame::Video, size: Sizing) -> Result<Encoded, MediaError> {
+        let format = self.options.format;
+        let name = frame.format().descriptor().map_or("", |d| d.name());
+        let alpha = format != Format::Jpeg && has_alpha(name);
+        let deep = format == Format::Png && is_deep(name);
+        // A PNG of 16 bits keeps the HDR values as they are; its reader knows them from the manifest.
+        let hdr = transfer(frame).filter(|_| !deep);
+        let pixels = match hdr {
+            Some(_) => Pixel::RGB48BE,
+            None => still::pixels(format, deep, alpha),
+        };
+        let rgb = Coding {
+            matrix: Matrix::Bt601,
+            full_range: true,
+            depth: 8,
+        };
+        let scaled = self.scale(
+            frame,
+            (pixels, size.width, size.height),
+            coding_of(frame),
+            rgb,
+        )?;
+        let mut picture = self.turned(&scaled, size);
+        if let Some(transfer) = hdr {
+            picture = self.tone_mapped(&picture, transfer);
+            let to = match format {
+                Format::Jpeg => Pixel::YUVJ420P,
+                _ => still::pixels(format, false, false),
+            };
+            if picture.format() != to {
+                let (w, h) = (picture.width(), picture.height());
+                picture = self.scale(&picture, (to, w, h), rgb, rgb)?;
+            }
+        }
+        let (width, height) = (picture.width(), picture.height());
+        let data = if format == Format::Jpeg {
+            let samples: Vec<Samples> = (0..3).map(|i| samples(&picture, i)).collect();
+            let planes = to_jpeg(&samples, Subsampling::S420, rgb);
+            self.jpeg
+                .encode(&planes, Subsampling::S420, self.options.quality)
+        } else {
+            still::encode(&picture, format, self.options.quality)
+        };
+        let data = data.map_err(|e| failed(&e))?;
+        Ok(Encoded {
+            data,
+            width,
+            height,
+        })
+    }
+
+    /// Cut around the centre, turned and mirrored.
+    fn turned(&self, from: &frame::Video, size: Sizing) -> frame::Video {
+        let bytes = still::bytes_a_pixel(from.format());
+        let (width, height) = size.crop.unwrap_or((from.width(), from.height()));
+        let (left, top) = ((from.width() - width) / 2, (from.height() - height) / 2);
+        let (w, h) = match self.orientation.swaps_sides() {
+            true => (height, width),
+            false => (width, height),
+        };
+        let start = top as usize * from.stride(0) + left as usize * bytes;
+        let mut turned = vec![0; w as usize * h as usize * bytes];
+        let sides = (width as usize, height as usize);
+        self.orientation.pixels(
+            &from.data(0)[start..],
+            from.stride(0),
+            bytes,
+            sides,
+            &mut turned,
+        );
+        let mut out = frame::Video::new(from.format(), w, h);
+        let stride = out.stride(0);
+        let row = w as usize * bytes;
+        for (to, from) in out.data_mut(0).chunks_mut(stride).zip(turned.chunks(row)) {
+            to[..row].copy_from_slice(from);
+        }
+        out
+    }
+
+    fn tone_mapped(&mut self, from: &frame::Video, transfer: Transfer) -> frame::Video {
+        if self.tonemap.as_ref().is_none_or(|(t, _)| *t != transfer) {
+            self.tonemap = Some((transfer, ToneMap::new(transfer)));
+        }
+        let (_, map) = self.tonemap.as_ref().expect("set above");
+        let width = from.width() as usize;
+        let mut out = frame::Video::new(Pixel::RGB24, from.width(), from.height());
+        let (from_stride, to_stride) = (from.stride(0), out.stride(0));
+        let rows = from.data(0).chunks(from_stride);
+        for (to, from) in out.data_mut(0).chunks_mut(to_stride).zip(rows) {
+            map.row(&from[..6 * width], &mut to[..3 * width]);
+        }
+        out
     }
 
     /// Full-range BT.601 planes of the wanted size, not yet turned.
@@ -241,6 +338,36 @@ fn coding_of(frame: &frame::Video) -> Coding {
     }
 }
 
+fn transfer(frame: &frame::Video) -> Option<Transfer> {
+    use color::TransferCharacteristic as T;
+    match frame.color_transfer_characteristic() {
+        T::SMPTE2084 => Some(Transfer::Pq),
+        T::ARIB_STD_B67 => Some(Transfer::Hlg),
+        _ => None,
+    }
+}
+
+fn has_alpha(name: &str) -> bool {
+    let kinds = [
+        "yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8",
+    ];
+    kinds.iter().any(|kind| name.starts_with(kind))
+}
+
+/// More than 8 bits a component.
+fn is_deep(name: &str) -> bool {
+    let name = name.trim_end_matches("le").trim_end_matches("be");
+    let packed = [
+        "rgb48", "bgr48", "rgba64", "bgra64", "ya16", "p010", "p016", "xyz12",
+    ];
+    let depth = name.rsplit_once('p').map_or("", |(_, depth)| depth);
+    let planar = ["9", "10", "12", "14", "16"].contains(&depth);
+    let grey = name
+        .strip_prefix("gray")
+        .is_some_and(|depth| !depth.is_empty());
+    planar || grey || packed.contains(&name)
+}
+
 fn sws_matrix(matrix: Matrix) -> i32 {
     match matrix {
         Matrix::Bt709 => 1,
@@ -281,4 +408,37 @@ fn crop(planes: Vec<Plane>, subsampling: Subsampling, (width, height): (u32, u32
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixel_formats_are_read_from_their_names() {
+        for (name, alpha, deep) in [
+            ("yuv420p", false, false),
+            ("yuvj422p", false, false),
+            ("yuv420p10le", false, true),
+            ("yuva444p12le", true, true),
+            ("gbrp10le", false, true),
+            ("bgra", true, false),
+            ("pal8", true, false),
+            ("gray", false, false),
+            ("gray10le", false, true),
+            ("p010le", false, true),
+            ("rgb24", false, false),
+            ("rgb48be", false, true),
+        ] {
+            assert_eq!((has_alpha(name), is_deep(name)), (alpha, deep), "{name}");
+        }
+        assert_eq!(planar_yuv(Pixel::YUV420P), Some((Subsampling::S420, 8)));
+        assert_eq!(
+            planar_yuv(Pixel::YUVA444P12LE),
+            Some((Subsampling::S444, 12))
+        );
+        assert_eq!(planar_yuv(Pixel::GRAY8), Some((Subsampling::Gray, 8)));
+        assert_eq!(planar_yuv(Pixel::NV12), None);
+        assert_eq!(planar_yuv(Pixel::YUV420P10BE), None);
+    }
 }

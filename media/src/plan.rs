@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{MediaError, RejectReason};
 use crate::facts::VideoFacts;
 use crate::probe::Probe;
-use crate::request::Request;
+use crate::request::{Duplicates, Request, Selection};
 use crate::times::{self, Clock, Times};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,14 @@ pub fn plan(probe: &Probe, request: &Request, options: &PlanOptions) -> Result<P
     // `count` and the selections by frame number need the whole timeline in one place.
     let times = Times::new(request, None);
     let (boundaries, division) = match &times {
+        None if request.selection == Selection::All => (
+            Vec::new(),
+            "one segment: how many frames come before a point is not known".to_owned(),
+        ),
+        Some(_) if request.duplicates == Duplicates::Skip => (
+            Vec::new(),
+            "one segment: how many images come before a point is not known".to_owned(),
+        ),
         None => (
             Vec::new(),
             "one segment: this selection counts frames from the start".to_owned(),
@@ -196,7 +204,6 @@ mod tests {
 
     use super::*;
     use crate::probe::Estimate;
-    use crate::request::Selection;
 
     fn probe(entries: &[i64]) -> Probe {
         Probe {

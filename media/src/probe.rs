@@ -11,7 +11,7 @@ use crate::entries::{self, Found};
 use crate::error::{MediaError, RejectReason};
 use crate::facts::{Color, VideoFacts};
 use crate::ffi;
-use crate::input::{VideoInput, detect};
+use crate::input::{VideoInput, detect, share};
 use crate::mp4;
 use crate::orient::Orientation;
 use crate::plan::EntryPoint;
@@ -73,7 +73,7 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
         true => Some(mp4::inspect(source.as_mut())?),
         false => None,
     };
-    let mut input = VideoInput::open(source, &format)?;
+    let mut input = VideoInput::open(share(source), &format)?;
     check_sizes(&input, limits)?;
     input.find_stream_info(limits.frame_pixels)?;
     check_sizes(&input, limits)?;
@@ -186,7 +186,7 @@ struct First {
 }
 
 fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, MediaError> {
-    let mut decoder = Decoder::open(input, limits.frame_pixels)?;
+    let mut decoder = Decoder::open(input, limits.frame_pixels, false)?;
     let mut oversized = None;
     let mut before_key = 0;
     let mut key_seen = false;

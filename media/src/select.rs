@@ -1,6 +1,73 @@
 //! The frame rule: which frame is the answer to which requested time. Pure; frames are only numbers.
 
-use crate::times::{Time, Times};
+use crate::request::{Request, Selection};
+use crate::times::{Time, Times, wide};
+
+/// How a segment chooses: by time, or frame by frame.
+#[derive(Debug)]
+pub enum Chooser {
+    Times(Picker),
+    Frames(FramePicker),
+}
+
+impl Chooser {
+    /// Nothing more is wanted, whatever frames may follow.
+    pub fn is_done(&self) -> bool {
+        match self {
+            Chooser::Times(picker) => picker.wanted().is_none(),
+            Chooser::Frames(picker) => picker.past_end,
+        }
+    }
+}
+
+/// Frames by what they are, counted from the start of the range.
+#[derive(Debug)]
+pub struct FramePicker {
+    selection: Selection,
+    start: Time,
+    end: Option<Time>,
+    seen: u64,
+    chosen: u64,
+    past_end: bool,
+}
+
+impl FramePicker {
+    pub fn new(request: &Request) -> Self {
+        let range = request.range;
+        Self {
+            selection: request.selection.clone(),
+            start: range.map_or(Time::ZERO, |r| wide(r.start)),
+            end: range.and_then(|r| r.end).map(wide),
+            seen: 0,
+            chosen: 0,
+            past_end: false,
+        }
+    }
+
+    /// The image's number, if the frame at `at` is chosen. `scene` is asked for every frame or none.
+    pub fn choose(&mut self, at: Time, keyframe: bool, scene: impl FnOnce() -> f64) -> Option<u64> {
+        let score = match self.selection {
+            Selection::Scenes { .. } => scene(),
+            _ => 0.0,
+        };
+        self.past_end |= self.end.is_some_and(|end| at >= end);
+        if self.past_end || at < self.start {
+            return None;
+        }
+        let number = self.seen;
+        self.seen += 1;
+        let chosen = match &self.selection {
+            Selection::EveryNth(n) => number.is_multiple_of((*n).max(1)),
+            Selection::Keyframes => keyframe,
+            Selection::Scenes { threshold } => {
+                number == 0 || score > *threshold.numer() as f64 / *threshold.denom() as f64
+            }
+            _ => true,
+        };
+        self.chosen += u64::from(chosen);
+        chosen.then_some(self.chosen - 1)
+    }
+}
 
 /// A requested time and its number in the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +104,20 @@ impl Picker {
         })
     }
 
+    /// How many times of this segment fall on a frame shown from `from` up to `to`.
+    pub fn asked_between(&self, from: Time, to: Option<Time>) -> bool {
+        let from = self.times.count_before(from).max(self.next);
+        let Some(time) = self.times.get(from) else {
+            return false;
+        };
+        to.is_none_or(|to| time < to) && self.bound.is_none_or(|bound| time < bound)
+    }
+
+    /// Takes the last answer back.
+    pub fn unsettle(&mut self) {
+        self.next -= 1;
+    }
+
     /// A frame at `at` has come: the next time before it, if any, falls on the frame before.
     pub fn settle(&mut self, at: Time) -> Option<Asked> {
         let asked = self.wanted().filter(|a| a.time < at)?;
@@ -50,7 +131,7 @@ mod tests {
     use num_rational::Ratio;
 
     use super::*;
-    use crate::request::{Request, Selection};
+    use crate::request::TimeRange;
 
     /// Which frame each image is of, the slow and the streaming way.
     fn both(
@@ -73,6 +154,56 @@ mod tests {
             }
         }
         (slow, fast)
+    }
+
+    #[test]
+    fn frames_are_chosen_by_number_key_and_score() {
+        let frames = [
+            (0, true, 1.0),
+            (1, false, 0.1),
+            (2, false, 0.5),
+            (3, true, 0.0),
+            (4, false, 0.4),
+        ];
+        let range = TimeRange {
+            start: Ratio::from(1),
+            end: Some(Ratio::from(4)),
+        };
+        for (selection, range, expected) in [
+            (Selection::All, None, &[0, 1, 2, 3, 4][..]),
+            (Selection::All, Some(range), &[1, 2, 3]),
+            (Selection::EveryNth(2), None, &[0, 2, 4]),
+            (Selection::EveryNth(2), Some(range), &[1, 3]),
+            (Selection::Keyframes, None, &[0, 3]),
+            (
+                Selection::Scenes {
+                    threshold: Ratio::new(3, 10),
+                },
+                None,
+                &[0, 2, 4],
+            ),
+            (
+                Selection::Scenes {
+                    threshold: Ratio::new(3, 10),
+                },
+                Some(range),
+                &[1, 2],
+            ),
+        ] {
+            let request = Request {
+                range,
+                ..Request::new(selection.clone())
+            };
+            let mut picker = FramePicker::new(&request);
+            let mut got = Vec::new();
+            for (at, key, score) in frames {
+                if let Some(index) = picker.choose(Time::from_integer(at), key, || score) {
+                    assert_eq!(index, got.len() as u64);
+                    got.push(at);
+                }
+            }
+            assert_eq!(got, expected, "{selection:?} {range:?}");
+        }
     }
 
     #[test]

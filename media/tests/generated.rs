@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use common::*;
 use media::{
-    FileSource, MediaError, PlanOptions, RangeRead, RejectReason, Request, Selection, extract,
-    plan, probe,
+    Duplicates, ExtractedImage, FileSource, Fit, Format, ImageOptions, MediaError, PlanOptions,
+    RangeRead, RejectReason, Request, Selection, TimeRange, extract, plan, probe,
 };
 use num_rational::Ratio;
 
@@ -98,6 +98,236 @@ fn frames_are_those_ffmpeg_picks() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn selections_by_frame_are_those_ffmpeg_picks() {
+    let range = Some(TimeRange {
+        start: Ratio::from(1),
+        end: Some(Ratio::new(5, 2)),
+    });
+    for path in files(clips()) {
+        let probed = probe_file(&path).unwrap();
+        for (selection, range, filter) in [
+            (Selection::All, None, "null"),
+            (
+                Selection::All,
+                range,
+                "setpts=PTS-STARTPTS,select='gte(t,1)*lt(t,2.5)'",
+            ),
+            (Selection::EveryNth(7), None, "select='not(mod(n,7))'"),
+            (Selection::Keyframes, None, "select='key'"),
+            (
+                Selection::Scenes {
+                    threshold: Ratio::new(1, 50),
+                },
+                None,
+                "select='eq(n,0)+gt(scene,0.02)'",
+            ),
+        ] {
+            let request = Request {
+                range,
+                ..Request::new(selection.clone())
+            };
+            let expected = ffmpeg_md5s(&path, filter);
+            let (got, plan, _) = run_forced(&path, &probed, &request, 3).unwrap();
+            let indices: Vec<u64> = got.images.iter().map(|i| i.index).collect();
+            assert_eq!(indices, (0..got.images.len() as u64).collect::<Vec<_>>());
+            let got: Vec<String> = got
+                .images
+                .into_iter()
+                .map(|i| i.frame_md5.unwrap())
+                .collect();
+            if matches!(selection, Selection::Scenes { .. })
+                && probed.video.pixel_format != "yuv420p"
+            {
+                // ffmpeg converts these before it scores, so its frames have other md5s.
+                assert_eq!(got.len(), expected.len(), "{}", path.display());
+                continue;
+            }
+            assert_eq!(
+                got,
+                expected,
+                "{} {selection:?} {}",
+                path.display(),
+                plan.division
+            );
+        }
+    }
+}
+
+#[test]
+fn counts_timestamps_and_duplicates_follow_the_rule() {
+    let path = clips().join("h264-gop25.mp4");
+    let probed = probe_file(&path).unwrap();
+    let take = |request: &Request, segments| {
+        let (got, _, _) = run_forced(&path, &probed, request, segments).unwrap();
+        let tick = |i: &ExtractedImage| (i.index, *(i.time * 25).numer());
+        got.images.iter().map(tick).collect::<Vec<_>>()
+    };
+    let frames = |list: &[i64]| {
+        list.iter()
+            .enumerate()
+            .map(|(i, f)| (i as u64, *f))
+            .collect::<Vec<_>>()
+    };
+    // 150 frames at 25 a second.
+    let count = |n| Request::new(Selection::Count(n));
+    assert_eq!(take(&count(4), 1), frames(&[0, 37, 75, 112]));
+    let times = [
+        Ratio::new(1, 2),
+        Ratio::new(59, 10),
+        Ratio::from(0),
+        Ratio::new(201, 100),
+        Ratio::from(7),
+    ];
+    let asked = Request::new(Selection::Timestamps(times.to_vec()));
+    for segments in [1, 2, 3, 6] {
+        assert_eq!(take(&asked, segments), frames(&[0, 12, 50, 147]));
+    }
+    let fast = Request::new(Selection::Fps(Ratio::from(50)));
+    assert_eq!(take(&fast, 3).len(), 300);
+    let once = Request {
+        duplicates: Duplicates::Skip,
+        ..fast
+    };
+    assert_eq!(take(&once, 3), frames(&(0..150).collect::<Vec<_>>()));
+}
+
+/// Mean squared error to PSNR, of two pictures decoded by ffmpeg to the same packed pixels.
+fn psnr(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let sum: u64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
+        .sum();
+    10.0 * (65025.0 * a.len() as f64 / sum.max(1) as f64).log10()
+}
+
+fn ffmpeg_rgb(path: &Path, filter: &str) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(path)
+        .args([
+            "-map",
+            "0:v:0",
+            "-vf",
+            filter,
+            "-frames:v",
+            "1",
+            "-pix_fmt",
+            "rgb24",
+            "-f",
+            "rawvideo",
+            "-",
+        ])
+        .output()
+        .expect("run ffmpeg");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+#[test]
+fn every_format_looks_as_ffmpeg_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in files(clips()) {
+        let probed = probe_file(&path).unwrap();
+        let request = Request::new(Selection::Timestamps(vec![Ratio::from(0)]));
+        let planned = plan(&probed, &request, &PlanOptions::default()).unwrap();
+        for (format, extension, least) in [
+            (Format::Jpeg, "jpg", 32.0),
+            (Format::Png, "png", 38.0),
+            (Format::Webp, "webp", 30.0),
+        ] {
+            let options = ImageOptions {
+                format,
+                quality: 95,
+                ..ImageOptions::default()
+            };
+            let image = run(&path, &planned, &options).unwrap().images.remove(0);
+            let file = folder.path().join(format!("image.{extension}"));
+            std::fs::write(&file, &image.data).unwrap();
+            let (w, h) = (image.width, image.height);
+            let filter =
+                format!("scale={w}:{h}:flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24");
+            let ours = ffmpeg_rgb(&file, "format=rgb24");
+            assert_eq!(
+                ours.len(),
+                w as usize * h as usize * 3,
+                "{} {extension}",
+                path.display()
+            );
+            let got = psnr(&ours, &ffmpeg_rgb(&path, &filter));
+            // A dithered palette is noise to WebP's halved chroma.
+            let least = if name(&path) == "gif.gif" && format == Format::Webp {
+                18.0
+            } else {
+                least
+            };
+            assert!(got >= least, "{} {extension}: {got:.1} dB", path.display());
+        }
+    }
+}
+
+#[test]
+fn sizes_are_as_asked() {
+    let path = clips().join("h264-sar.mp4");
+    let probed = probe_file(&path).unwrap();
+    let planned = plan(&probed, &one_a_second(), &PlanOptions::default()).unwrap();
+    let base = ImageOptions::default;
+    for (options, expected) in [
+        (base(), (427, 180)),
+        (
+            ImageOptions {
+                square_pixels: false,
+                ..base()
+            },
+            (320, 180),
+        ),
+        (
+            ImageOptions {
+                width: Some(200),
+                ..base()
+            },
+            (200, 84),
+        ),
+        (
+            ImageOptions {
+                width: Some(99),
+                height: Some(99),
+                fit: Fit::Cover,
+                ..base()
+            },
+            (99, 99),
+        ),
+        (
+            ImageOptions {
+                width: Some(99),
+                height: Some(99),
+                fit: Fit::Cover,
+                format: Format::Png,
+                ..base()
+            },
+            (99, 99),
+        ),
+        (
+            ImageOptions {
+                width: Some(64),
+                height: Some(100),
+                fit: Fit::Fill,
+                ..base()
+            },
+            (64, 100),
+        ),
+    ] {
+        let image = run(&path, &planned, &options).unwrap().images.remove(0);
+        assert_eq!((image.width, image.height), expected, "{options:?}");
     }
 }
 

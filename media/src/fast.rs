@@ -1,0 +1,237 @@
+//! The quick pass: packets are read ahead, and only those that wanted frames need are decoded.
+//!
+//! Nothing here may change an image. Each answer is checked against the timestamps of all packets
+//! seen, and whatever is not as foretold ends the pass as irregular; the plain pass then takes over.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use ffmpeg_next::Packet;
+
+use crate::entries::codec_of;
+use crate::entry::Codec;
+use crate::feed::{self, Item, Use};
+use crate::ffi;
+use crate::input::VideoInput;
+use crate::run::{Run, Sink, Stop};
+use crate::select::Chooser;
+
+/// Bounds on what is read ahead.
+const MAX_PACKETS: usize = 600;
+const MAX_BYTES: usize = 64 << 20;
+
+/// Selections by time, in codecs whose random access points we can tell.
+pub fn applies(run: &Run, input: &VideoInput) -> bool {
+    let codec = codec_of(input);
+    matches!(run.chooser, Chooser::Times(_)) && codec.divisible() && codec != Codec::Intra
+}
+
+pub fn run(
+    run: &mut Run,
+    input: &mut VideoInput,
+    first: Option<Packet>,
+    sink: Sink,
+) -> Result<(), Stop> {
+    let mut ahead = Ahead::new(input);
+    if let Some(packet) = first {
+        ahead.push(packet)?;
+    }
+    run.known = Some(BTreeSet::new());
+    while !run.chooser.is_done() {
+        let group = loop {
+            if let Some(group) = feed::group(&ahead.items, ahead.ended, ahead.is_full()) {
+                break group;
+            }
+            ahead.read(input)?;
+        };
+        if !feed::regular(&ahead.items, group) {
+            return Err(Stop::Irregular);
+        }
+        let known = run.known.as_mut().expect("set above");
+        known.extend(ahead.items.iter().filter(|i| i.shown).map(|i| i.pts));
+        let decision = feed::decide(&ahead.items, group, |from, to| asked(run, from, to));
+        for what in decision.uses {
+            let (packet, _) = ahead.pop();
+            match what {
+                Use::Drop => {
+                    run.outcome.packets_skipped += 1;
+                    continue;
+                }
+                Use::Decode => run.decoder.skip_unreferenced(false),
+                Use::OnlyIfReferred => run.decoder.skip_unreferenced(ahead.skippable),
+            }
+            run.decoder.send(Some(&packet));
+            let done = run.receive(sink)?;
+            check(run)?;
+            if done {
+                return Ok(());
+            }
+        }
+        let over = ahead.ended && ahead.items.is_empty();
+        if decision.drain || over {
+            run.decoder.send(None);
+            run.receive(sink)?;
+            check(run)?;
+            run.decoder.flush();
+        }
+        if over {
+            run.reached_end = true;
+            return Ok(());
+        }
+        if decision.drain {
+            let point = ahead.items[0].pts;
+            let at = run.clock.seconds(point.saturating_sub(run.plan.first_pts));
+            run.settle(at, sink)?;
+            let known = run.known.as_mut().expect("set above");
+            *known = known.split_off(&point);
+            jump(run, input, &mut ahead)?;
+        }
+    }
+    Ok(())
+}
+
+fn asked(run: &Run, from: i64, to: Option<i64>) -> bool {
+    let Chooser::Times(picker) = &run.chooser else {
+        return true;
+    };
+    let at = |pts: i64| run.clock.seconds(pts.saturating_sub(run.plan.first_pts));
+    picker.asked_between(at(from), to.map(at))
+}
+
+/// Damage and odd timestamps are for the plain pass, which sees every frame.
+fn check(run: &Run) -> Result<(), Stop> {
+    let odd = run.decoder.errors > 0 || run.timeline.missing > 0 || run.timeline.backward > 0;
+    if odd { Err(Stop::Irregular) } else { Ok(()) }
+}
+
+/// Leaves out whole GOPs without reading them, where the next wanted time lies past them.
+fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), Stop> {
+    let Chooser::Times(picker) = &run.chooser else {
+        return Ok(());
+    };
+    let Some(asked) = picker.wanted() else {
+        return Ok(());
+    };
+    let target = run
+        .plan
+        .first_pts
+        .saturating_add(run.clock.ticks(asked.time));
+    let here = ahead.items[0].pts;
+    let read = ahead.items.iter().map(|i| i.pts).max().unwrap_or(here);
+    if !ahead.can_jump(read, target) {
+        return Ok(());
+    }
+    if input.seek(target)?
+        && let Some(packet) = input.next_packet()?
+        && packet.pts().is_some_and(|pts| pts > here && pts <= target)
+        && packet.data().is_some_and(|data| ahead.codec.is_entry(data))
+    {
+        return ahead.restart(packet);
+    }
+    // The index promised what is not there: go back, and never trust it again.
+    ahead.keyframes.clear();
+    match input.seek(here)? {
+        true => match input.next_packet()? {
+            Some(packet) if packet.pts() == Some(here) => ahead.restart(packet),
+            _ => Err(Stop::Irregular),
+        },
+        false => Err(Stop::Irregular),
+    }
+}
+
+struct Ahead {
+    codec: Codec,
+    /// Unreferenced pictures can be told from their own bits.
+    skippable: bool,
+    /// Times of the container's keyframes; empty: no jumping.
+    keyframes: Vec<i64>,
+    packets: VecDeque<Packet>,
+    items: Vec<Item>,
+    bytes: usize,
+    ended: bool,
+}
+
+impl Ahead {
+    fn new(input: &mut VideoInput) -> Self {
+        let codec = codec_of(input);
+        let extradata = ffi::extradata(&input.input, input.stream);
+        let mut keyframes = Vec::new();
+        if input.is_mp4() || input.is_matroska() {
+            let index = ffi::index(&mut input.input, input.stream);
+            keyframes = index
+                .iter()
+                .filter(|e| e.keyframe && !e.discard)
+                .map(|e| e.timestamp)
+                .collect();
+        }
+        if input.is_matroska() {
+            // A seek to the last cue makes FFmpeg read on to the end of the file.
+            keyframes.pop();
+        }
+        Self {
+            skippable: codec.marks_unreferenced(&extradata),
+            codec,
+            keyframes,
+            packets: VecDeque::new(),
+            items: Vec::new(),
+            bytes: 0,
+            ended: false,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
+    }
+
+    fn can_jump(&self, read: i64, target: i64) -> bool {
+        self.keyframes.iter().any(|k| *k > read && *k <= target)
+            && self.keyframes.last().is_some_and(|last| *last > target)
+    }
+
+    fn read(&mut self, input: &mut VideoInput) -> Result<(), Stop> {
+        match input.next_packet()? {
+            Some(packet) => self.push(packet),
+            None if input.damage.is_some() => Err(Stop::Irregular),
+            None => {
+                self.ended = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, packet: Packet) -> Result<(), Stop> {
+        let (Some(pts), Some(data)) = (packet.pts(), packet.data()) else {
+            return Err(Stop::Irregular);
+        };
+        // A packet that the edit list hides is decoded and shown to nobody.
+        let hidden = ffi::is_hidden(&packet);
+        if packet.is_corrupt() {
+            return Err(Stop::Irregular);
+        }
+        let shown = !hidden && self.codec.is_shown(data);
+        self.items.push(Item {
+            pts,
+            entry: self.codec.is_entry(data),
+            shown,
+        });
+        self.bytes += data.len();
+        self.packets.push_back(packet);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> (Packet, Item) {
+        let packet = self
+            .packets
+            .pop_front()
+            .expect("a group is no longer than the window");
+        self.bytes -= packet.size();
+        (packet, self.items.remove(0))
+    }
+
+    fn restart(&mut self, packet: Packet) -> Result<(), Stop> {
+        self.packets.clear();
+        self.items.clear();
+        self.bytes = 0;
+        self.ended = false;
+        self.push(packet)
+    }
+}

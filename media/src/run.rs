@@ -1,0 +1,306 @@
+//! One pass of decoding over a segment: frames come in, images go out, damage is noted.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use ffmpeg_next::{Packet, frame};
+use md5::{Digest, Md5};
+
+use crate::decode::Decoder;
+use crate::error::MediaError;
+use crate::extract::{ExtractedImage, SegmentOutcome};
+use crate::ffi;
+use crate::input::VideoInput;
+use crate::orient::Orientation;
+use crate::picture::{Encoded, Painter};
+use crate::plan::{Plan, PlannedSegment, too_many};
+use crate::request::{Duplicates, Format, ImageOptions};
+use crate::scene::SceneScore;
+use crate::select::{Asked, Chooser};
+use crate::timeline::{Placed, Timeline};
+use crate::times::{Clock, Time, narrow};
+
+pub type Sink<'a> = &'a mut dyn FnMut(ExtractedImage) -> io::Result<()>;
+
+/// A picture may be this large while decoding; the probe's limits are usually tighter.
+pub const MAX_PIXELS: u64 = 268_500_000;
+
+/// Why a pass ended before its time.
+pub enum Stop {
+    Media(MediaError),
+    /// What was foretold from packets did not come true.
+    Irregular,
+}
+
+impl From<MediaError> for Stop {
+    fn from(e: MediaError) -> Self {
+        Stop::Media(e)
+    }
+}
+
+/// A frame that may yet be the answer to the next time.
+struct Held {
+    frame: frame::Video,
+    placed: Placed,
+    suspect: bool,
+    /// Encoded at most once, however many times fall on it.
+    encoded: Option<(Encoded, Option<String>)>,
+    given: bool,
+}
+
+pub struct Run<'a> {
+    pub decoder: Decoder,
+    pub timeline: Timeline,
+    pub chooser: Chooser,
+    pub clock: Clock,
+    pub outcome: SegmentOutcome,
+    pub plan: &'a Plan,
+    planned: &'a PlannedSegment,
+    pub reached_end: bool,
+    /// Where packets were left out: the pts of all frames there are, to check each answer against.
+    pub known: Option<BTreeSet<i64>>,
+    previous: Option<Held>,
+    painter: Painter,
+    image: &'a ImageOptions,
+    scene: SceneScore,
+    /// Images that may show damage: first, last, how many.
+    suspects: Option<(u64, u64, u64)>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(
+        input: &VideoInput,
+        plan: &'a Plan,
+        planned: &'a PlannedSegment,
+        chooser: Chooser,
+        image: &'a ImageOptions,
+    ) -> Result<Self, MediaError> {
+        let video = &plan.video;
+        let orientation = Orientation {
+            rotation: video.rotation,
+            mirrored: video.mirrored,
+        };
+        Ok(Self {
+            decoder: Decoder::open(input, MAX_PIXELS, image.format != Format::Jpeg)?,
+            timeline: Timeline::new(plan.first_pts, plan.frame_duration),
+            chooser,
+            clock: Clock::new(plan.time_base),
+            outcome: SegmentOutcome::default(),
+            plan,
+            planned,
+            reached_end: false,
+            known: None,
+            previous: None,
+            painter: Painter::new(image, orientation, sar(plan))?,
+            image,
+            scene: SceneScore::default(),
+            suspects: None,
+        })
+    }
+
+    /// Decodes everything until the selection has all it wants, or the end.
+    pub fn plain(
+        &mut self,
+        input: &mut VideoInput,
+        first: Option<Packet>,
+        sink: Sink,
+    ) -> Result<(), MediaError> {
+        let mut packet = first;
+        loop {
+            if packet.is_none() {
+                packet = input.next_packet()?;
+            }
+            self.decoder.send(packet.as_ref());
+            match self.receive(sink) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(Stop::Media(e)) => return Err(e),
+                Err(Stop::Irregular) => unreachable!("a plain pass foretells nothing"),
+            }
+            if packet.take().is_none() {
+                self.reached_end = true;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes all frames the decoder has; true: nothing more is wanted.
+    pub fn receive(&mut self, sink: Sink) -> Result<bool, Stop> {
+        while let Some(frame) = self.decoder.receive() {
+            self.frame(frame, sink)?;
+            if self.chooser.is_done() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn frame(&mut self, frame: frame::Video, sink: Sink) -> Result<(), Stop> {
+        self.outcome.frames_decoded += 1;
+        let pts = frame.timestamp().or(frame.pts());
+        let placed = self.timeline.place(pts, frame.packet().duration);
+        let at = self.clock.seconds(placed.rel);
+        self.settle(at, sink)?;
+        let suspect = self.decoder.suspect;
+        let scene = &mut self.scene;
+        let chosen = match &mut self.chooser {
+            Chooser::Times(_) => None,
+            Chooser::Frames(picker) => picker.choose(at, frame.is_key(), || scene.of(&frame)),
+        };
+        self.previous = Some(Held {
+            frame,
+            placed,
+            suspect,
+            encoded: None,
+            given: false,
+        });
+        match chosen {
+            Some(index) => self.emit(Asked { index, time: at }, None, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// All times before `at` fall on the frame before.
+    pub fn settle(&mut self, at: Time, sink: Sink) -> Result<(), Stop> {
+        while let Chooser::Times(picker) = &mut self.chooser
+            && let Some(mut asked) = picker.settle(at)
+        {
+            if self.plan.request.duplicates == Duplicates::Skip {
+                if self.previous.as_ref().is_some_and(|held| held.given) {
+                    continue;
+                }
+                asked.index = self.planned.first_image + self.outcome.images;
+            }
+            self.emit(asked, Some(asked.time), sink)?;
+        }
+        Ok(())
+    }
+
+    fn emit(&mut self, asked: Asked, requested: Option<Time>, sink: Sink) -> Result<(), Stop> {
+        if asked.index >= self.plan.request.max_images {
+            return Err(too_many(self.plan.request.max_images).into());
+        }
+        if let Some(known) = &self.known {
+            let pts = self
+                .plan
+                .first_pts
+                .saturating_add(self.clock.ticks(asked.time));
+            let right = known.range(..=pts).next_back();
+            if right.is_none() || right != self.previous.as_ref().map(|held| &held.placed.pts) {
+                if let Chooser::Times(picker) = &mut self.chooser {
+                    picker.unsettle();
+                }
+                return Err(Stop::Irregular);
+            }
+        }
+        let Some(held) = &mut self.previous else {
+            let detail = format!("no frame could be decoded at or before {} s", asked.time);
+            return Err(MediaError::EntryPoint { detail }.into());
+        };
+        if held.encoded.is_none() {
+            let encoded = self.painter.encode(&held.frame)?;
+            let md5 = self.image.frame_md5.then(|| md5_of(&held.frame));
+            held.encoded = Some((encoded, md5));
+        }
+        if held.suspect {
+            let (first, _, count) = self.suspects.unwrap_or((asked.index, asked.index, 0));
+            self.suspects = Some((first, asked.index, count + 1));
+        }
+        held.given = true;
+        let (encoded, frame_md5) = held.encoded.as_ref().expect("set above");
+        self.outcome.images += 1;
+        let image = ExtractedImage {
+            index: asked.index,
+            requested: requested.map(narrow).transpose()?,
+            pts: held.placed.pts,
+            time: narrow(self.clock.seconds(held.placed.rel))?,
+            keyframe: held.frame.is_key(),
+            width: encoded.width,
+            height: encoded.height,
+            data: encoded.data.clone(),
+            frame_md5: frame_md5.clone(),
+        };
+        sink(image).map_err(|e| MediaError::Sink(e).into())
+    }
+
+    /// The last frame is shown for its own duration; times past that have no image.
+    pub fn finish(mut self, input: &VideoInput, sink: Sink) -> Result<SegmentOutcome, MediaError> {
+        if let Some(held) = &self.previous
+            && !self.chooser.is_done()
+        {
+            let end = held.placed.rel.saturating_add(held.placed.duration);
+            // Inside a segment the frame holds until the next segment's first one.
+            let end = self
+                .clock
+                .seconds(end.max(self.planned.end_rel.unwrap_or(end)));
+            self.known = None;
+            match self.settle(end, sink) {
+                Err(Stop::Media(e)) => return Err(e),
+                Err(Stop::Irregular) => unreachable!("nothing is foretold any more"),
+                Ok(()) => {}
+            }
+        }
+        if self.outcome.frames_decoded == 0 {
+            let why = self.decoder.first_error.as_deref();
+            return Err(MediaError::nothing_decoded(
+                self.planned.entry.is_some(),
+                why,
+            ));
+        }
+        let mut warnings = self.damage(input);
+        if self.planned.end_rel.is_none() {
+            warnings.extend(self.early_end());
+        }
+        self.outcome.warnings = warnings;
+        Ok(self.outcome)
+    }
+
+    fn damage(&self, input: &VideoInput) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.decoder.errors > 0 {
+            out.push(format!(
+                "the decoder complained {} times about damage",
+                self.decoder.errors
+            ));
+        }
+        if let Some((first, last, count)) = self.suspects {
+            out.push(format!(
+                "{count} images from index {first} to {last} may show damage"
+            ));
+        }
+        let timeline = &self.timeline;
+        if timeline.missing > 0 {
+            out.push(format!(
+                "{} frames have no timestamp and follow their predecessor",
+                timeline.missing
+            ));
+        }
+        if timeline.backward > 0 {
+            out.push(format!("timestamps go back {} times", timeline.backward));
+        }
+        out.extend(input.damage.clone());
+        out
+    }
+
+    /// The header promised more than there was. Only told where the end was really reached.
+    fn early_end(&self) -> Option<String> {
+        let claimed = self.plan.video.claimed_duration?;
+        let last = self.previous.as_ref()?.placed;
+        let end = self.clock.seconds(last.rel.saturating_add(last.duration));
+        let end = *end.numer() as f64 / *end.denom() as f64;
+        (self.reached_end && claimed > end * 1.05 + 1.0)
+            .then(|| format!("the video ends at {end:.3} s; the container claims {claimed:.3} s"))
+    }
+}
+
+fn sar(plan: &Plan) -> (i32, i32) {
+    let parts = plan.video.sample_aspect_ratio.split_once(':');
+    parts
+        .and_then(|(n, d)| Some((n.parse().ok()?, d.parse().ok()?)))
+        .unwrap_or((1, 1))
+}
+
+fn md5_of(frame: &frame::Video) -> String {
+    let digest = Md5::digest(ffi::packed_planes(frame));
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
