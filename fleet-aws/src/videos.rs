@@ -95,8 +95,14 @@ impl Videos {
             (":to".to_owned(), AttributeValue::S(to.to_string())),
             (":now".to_owned(), AttributeValue::N(now().to_string())),
         ]);
+        // By way of a # name each: DynamoDB reserves plain words such as archive.
+        let mut attributes = HashMap::from([
+            ("#state".to_owned(), "state".to_owned()),
+            ("#to".to_owned(), to.to_string()),
+        ]);
         let mut set = |name: &str, value: AttributeValue| {
-            sets.push(format!("{name} = :{name}"));
+            sets.push(format!("#{name} = :{name}"));
+            attributes.insert(format!("#{name}"), name.to_owned());
             values.insert(format!(":{name}"), value);
         };
         if let Some(source) = &change.source {
@@ -129,8 +135,7 @@ impl Videos {
             .set_key(Some(key(tenant, video)))
             .update_expression(format!("SET {}", sets.join(", ")))
             .condition_expression(format!("#state IN ({})", names.join(", ")))
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#to", to.as_str())
+            .set_expression_attribute_names(Some(attributes))
             .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

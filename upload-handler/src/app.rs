@@ -13,15 +13,18 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request};
+use redis_scripts::Jobs;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::request_id::{
+    MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultOnResponse, TraceLayer};
 
 use crate::cdn::Signer;
 use crate::problem::{Kind, Problem};
-use crate::{download, list, register, show, upload};
+use crate::{delete, download, list, register, show, upload};
 
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -29,6 +32,7 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub videos: Videos,
     pub s3: S3,
+    pub jobs: Jobs,
     pub uploads_bucket: String,
     pub results_bucket: String,
     pub upload_expiry: Duration,
@@ -59,7 +63,7 @@ impl std::ops::Deref for App {
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/api/videos", post(register::post).get(list::get))
-        .route("/api/videos/{id}", get(show::get))
+        .route("/api/videos/{id}", get(show::get).delete(delete::delete))
         .route("/api/videos/{id}/upload", post(upload::post))
         .route("/api/videos/{id}/archive", get(download::archive))
         .route("/api/videos/{id}/manifest", get(download::manifest))
@@ -80,10 +84,22 @@ pub fn finish(router: Router) -> Router {
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(REFERRER_POLICY, "no-referrer"))
-        .layer(header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(header(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"))
+        .layer(header(
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
+        .layer(header(
+            STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000; includeSubDomains",
+        ))
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_response(DefaultOnResponse::new().level(tracing::Level::INFO))
+                // The problem that becomes a 5xx is logged with its cause where it is made.
+                .on_failure(()),
+        )
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(axum::middleware::map_request(drop_foreign_request_id))
 }
@@ -123,7 +139,6 @@ async fn method_not_allowed() -> Problem {
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    debug_assert_eq!(Kind::Internal.status(), StatusCode::INTERNAL_SERVER_ERROR);
     // The panic hook has printed the message; it may quote what is nobody else's business.
     Problem::internal("answer a request", "a handler panicked").into_response()
 }

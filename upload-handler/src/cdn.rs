@@ -14,8 +14,8 @@ use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::rand_core::OsRng;
-use sha1::Sha1;
 use rsa::signature::{RandomizedSigner, SignatureEncoding};
+use sha1::Sha1;
 use thiserror::Error;
 use url::Url;
 
@@ -44,7 +44,9 @@ pub struct Signer {
 impl Signer {
     pub fn new(mut base: Url, key_pair_id: String, pem: &str) -> Result<Self, SignerError> {
         if base.cannot_be_a_base() || base.query().is_some() || base.fragment().is_some() {
-            return Err(SignerError::Address("it must be a plain http or https address"));
+            return Err(SignerError::Address(
+                "it must be a plain http or https address",
+            ));
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
@@ -96,4 +98,47 @@ fn url_safe(bytes: &[u8]) -> String {
         .replace('+', "-")
         .replace('=', "_")
         .replace('/', "~")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rsa::pkcs1::EncodeRsaPrivateKey;
+    use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+
+    #[test]
+    fn a_key_is_taken_in_either_form_and_never_quoted() {
+        let key = RsaPrivateKey::new(&mut OsRng, 1024).unwrap();
+        let new = |base: &str, pem: &str| Signer::new(base.parse().unwrap(), "K".into(), pem);
+        let pkcs8 = key.to_pkcs8_pem(LineEnding::LF).unwrap();
+        let pkcs1 = key.to_pkcs1_pem(LineEnding::LF).unwrap();
+        for pem in [&pkcs8, &pkcs1] {
+            let signer = new("https://d.example.test", pem).unwrap();
+            let url = signer.sign(
+                "results/t/v/frames.zip",
+                "attachment; filename=\"a b\"",
+                Duration::from_secs(60),
+                UNIX_EPOCH,
+            );
+            let start = "https://d.example.test/results/t/v/frames.zip?response-content-disposition=attachment%3B%20filename%3D%22a%20b%22&Expires=60&Signature=";
+            assert!(url.as_str().starts_with(start), "{url}");
+            assert!(url.as_str().ends_with("&Key-Pair-Id=K"), "{url}");
+            assert!(!url.as_str().contains('+'));
+        }
+        let broken = pkcs8.replace("PRIVATE", "PUBLIC");
+        let error = new("https://d.example.test", &broken)
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            error.contains("RSA private key") && error.len() < 100,
+            "{error}"
+        );
+        for base in ["mailto:x@y", "https://d.example.test/?a=b"] {
+            assert!(
+                matches!(new(base, &pkcs8), Err(SignerError::Address(_))),
+                "{base}"
+            );
+        }
+    }
 }

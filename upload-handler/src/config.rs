@@ -16,6 +16,8 @@ pub struct Config {
     pub results_bucket: String,
     /// May carry a password: never logged.
     pub redis_url: Secret,
+    /// Where the URL's password is kept, if the server asks for one.
+    pub redis_secret_id: Option<String>,
     pub cdn_url: url::Url,
     pub cdn_key_pair_id: String,
     pub cdn_key_secret_id: String,
@@ -66,11 +68,14 @@ impl Config {
             uploads_bucket: lookup.required("FRAMEFLEET_UPLOADS_BUCKET")?,
             results_bucket: lookup.required("FRAMEFLEET_RESULTS_BUCKET")?,
             redis_url: Secret::new(lookup.required("FRAMEFLEET_REDIS_URL")?),
-            cdn_url: cdn_url.parse().map_err(|why: url::ParseError| ConfigError::Invalid {
-                name: "FRAMEFLEET_CDN_URL",
-                value: cdn_url,
-                why: why.to_string(),
-            })?,
+            redis_secret_id: lookup.text("FRAMEFLEET_REDIS_SECRET_ID"),
+            cdn_url: cdn_url
+                .parse()
+                .map_err(|why: url::ParseError| ConfigError::Invalid {
+                    name: "FRAMEFLEET_CDN_URL",
+                    value: cdn_url,
+                    why: why.to_string(),
+                })?,
             cdn_key_pair_id: lookup.required("FRAMEFLEET_CDN_KEY_PAIR_ID")?,
             cdn_key_secret_id: lookup.required("FRAMEFLEET_CDN_KEY_SECRET_ID")?,
             upload_expiry: seconds("FRAMEFLEET_UPLOAD_EXPIRY_SECONDS", UPLOAD_EXPIRY)?,
@@ -108,9 +113,83 @@ impl LocalConfig {
         })?;
         Ok(Self {
             keys,
-            requests_per_second: lookup
-                .parsed_or("FRAMEFLEET_LOCAL_REQUESTS_PER_SECOND", NonZeroU32::new(50).unwrap())?,
+            requests_per_second: lookup.parsed_or(
+                "FRAMEFLEET_LOCAL_REQUESTS_PER_SECOND",
+                NonZeroU32::new(50).unwrap(),
+            )?,
             burst: lookup.parsed_or("FRAMEFLEET_LOCAL_BURST", NonZeroU32::new(100).unwrap())?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: [(&str, &str); 8] = [
+        ("FRAMEFLEET_TABLE", "t"),
+        ("FRAMEFLEET_UPLOADS_BUCKET", "u"),
+        ("FRAMEFLEET_RESULTS_BUCKET", "r"),
+        ("FRAMEFLEET_REDIS_URL", "redis://:hunter2@localhost"),
+        ("FRAMEFLEET_CDN_URL", "https://d.example.test"),
+        ("FRAMEFLEET_CDN_KEY_PAIR_ID", "K"),
+        ("FRAMEFLEET_CDN_KEY_SECRET_ID", "s"),
+        ("FRAMEFLEET_LOCAL_API_KEYS", "hunter2=alice"),
+    ];
+
+    fn find<'a>(set: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        |name| {
+            set.iter()
+                .rev()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn defaults_are_filled_in_and_no_secret_is_printed() {
+        let table = find(&SET);
+        let config = Config::from_lookup(&Lookup::new(&table)).unwrap();
+        let local = LocalConfig::from_lookup(&Lookup::new(&table)).unwrap();
+        assert_eq!(config.upload_expiry, Duration::from_secs(5));
+        assert_eq!(config.download_expiry, Duration::from_secs(3600));
+        assert!(
+            config.patience.operation < Duration::from_secs(29),
+            "API Gateway's limit"
+        );
+        let printed = format!("{config:?} {local:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        for i in 0..SET.len() - 1 {
+            let mut set = SET;
+            set[i].1 = "";
+            let table = find(&set);
+            let error = Config::from_lookup(&Lookup::new(&table)).unwrap_err();
+            assert_eq!(error, ConfigError::Missing(SET[i].0));
+        }
+        for (name, value) in [
+            ("FRAMEFLEET_UPLOAD_EXPIRY_SECONDS", "0"),
+            ("FRAMEFLEET_DOWNLOAD_EXPIRY_SECONDS", "-1"),
+            ("FRAMEFLEET_CDN_URL", "d.example.test"),
+        ] {
+            let set = [&SET[..], &[(name, value)]].concat();
+            let table = find(&set);
+            let error = Config::from_lookup(&Lookup::new(&table))
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(name), "{error}");
+        }
+        let set = [&SET[..], &[("FRAMEFLEET_LOCAL_API_KEYS", "hunter2")]].concat();
+        let table = find(&set);
+        let error = LocalConfig::from_lookup(&Lookup::new(&table))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("key=tenant") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 }

@@ -41,7 +41,12 @@ async fn redirect(
     must_be_done(&row)?;
     let disposition = attachment(&row.filename, suffix);
     let lifetime = app.download_expiry;
-    let url = app.cdn.sign(&key(tenant, video), &disposition, lifetime, SystemTime::now());
+    let url = app.cdn.sign(
+        &key(tenant, video),
+        &disposition,
+        lifetime,
+        SystemTime::now(),
+    );
     Ok((StatusCode::FOUND, [(LOCATION, String::from(url))]).into_response())
 }
 
@@ -49,8 +54,14 @@ fn must_be_done(row: &Row) -> Answer<()> {
     match row.state {
         VideoState::Done => Ok(()),
         VideoState::Failed => {
-            let why = row.failure.as_ref().map_or("", |failure| failure.detail.as_str());
-            Err(Problem::new(Kind::NoResult, format!("The video failed, so there is nothing to fetch. {why}")))
+            let why = row
+                .failure
+                .as_ref()
+                .map_or("", |failure| failure.detail.as_str());
+            Err(Problem::new(
+                Kind::NoResult,
+                format!("The video failed, so there is nothing to fetch. {why}"),
+            ))
         }
         state if state.is_terminal() => Err(Problem::new(
             Kind::NoResult,

@@ -81,10 +81,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if inner.is_data() {
+        // serde_json calls some wrong shapes, such as an empty choice, a matter of syntax.
+        if inner.is_data() || serde_json::from_slice::<serde_json::Value>(bytes).is_ok() {
             let problem = Problem::new(Kind::InvalidRequest, format!("{inner}."));
             // "." is the whole document, and "?" a place that has no name.
-            return if path == "." || path.contains('?') { problem } else { problem.at(path) };
+            return if path == "." || path.contains('?') {
+                problem
+            } else {
+                problem.at(path)
+            };
         }
         not_json(&inner)
     })?;
@@ -93,5 +98,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::new(Kind::InvalidJson, format!("The body cannot be read as JSON: {error}."))
+    Problem::new(
+        Kind::InvalidJson,
+        format!("The body cannot be read as JSON: {error}."),
+    )
 }

@@ -32,9 +32,14 @@ impl FromStr for Keys {
                 .trim()
                 .split_once('=')
                 .ok_or_else(|| format!("entry {} must be key=tenant", i + 1))?;
-            let tenant = tenant.parse().map_err(|e| format!("entry {}: {e}", i + 1))?;
+            let tenant = tenant
+                .parse()
+                .map_err(|e| format!("entry {}: {e}", i + 1))?;
             if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(format!("entry {}: a key has printable ASCII characters", i + 1));
+                return Err(format!(
+                    "entry {}: a key has printable ASCII characters",
+                    i + 1
+                ));
             }
             if keys.insert(key.to_owned(), tenant).is_some() {
                 return Err(format!("entry {}: the key is there twice", i + 1));
@@ -84,18 +89,58 @@ async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: 
 impl Gateway {
     fn check(&self, request: &Request) -> Result<TenantId, Problem> {
         let key = request.headers().get("x-api-key").ok_or_else(|| {
-            Problem::new(Kind::ApiKeyMissing, "Send your API key in the header x-api-key.")
-                .at("x-api-key")
+            Problem::new(
+                Kind::ApiKeyMissing,
+                "Send your API key in the header x-api-key.",
+            )
+            .at("x-api-key")
         })?;
-        let tenant = key.to_str().ok().and_then(|key| self.keys.0.get(key)).ok_or_else(|| {
-            Problem::new(Kind::ApiKeyInvalid, "Check the API key in the header x-api-key.")
+        let tenant = key
+            .to_str()
+            .ok()
+            .and_then(|key| self.keys.0.get(key))
+            .ok_or_else(|| {
+                Problem::new(
+                    Kind::ApiKeyInvalid,
+                    "Check the API key in the header x-api-key.",
+                )
                 .at("x-api-key")
-        })?;
+            })?;
         self.rate.check_key(tenant).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
-            Problem::new(Kind::TooManyRequests, "Wait for the seconds that retry-after names.")
-                .retry_after(wait.as_secs() + 1)
+            Problem::new(
+                Kind::TooManyRequests,
+                "Wait for the seconds that retry-after names.",
+            )
+            .retry_after(wait.as_secs() + 1)
         })?;
         Ok(tenant.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_or_refused_without_being_repeated() {
+        let keys: Keys = "k1=alice, k2=bob".parse().unwrap();
+        assert_eq!(keys.0["k2"].as_str(), "bob");
+        assert_eq!(format!("{keys:?}"), "Keys(2)");
+        for bad in [
+            "",
+            "secret",
+            "=alice",
+            "secret=",
+            "secret=a b",
+            "secret=a,secret=b",
+            "se cret=a",
+        ] {
+            let why = bad.parse::<Keys>().unwrap_err();
+            assert!(
+                why.starts_with("entry ") && !why.contains("secret"),
+                "{bad}: {why}"
+            );
+        }
     }
 }

@@ -24,7 +24,11 @@ async fn translate(mut request: Request, next: Next) -> Response {
     // lambda_http writes the stage before the path; the addresses of the API begin after it.
     let path = request.raw_http_path().to_owned();
     if !path.is_empty() {
-        let query = request.uri().query().map(|q| format!("?{q}")).unwrap_or_default();
+        let query = request
+            .uri()
+            .query()
+            .map(|q| format!("?{q}"))
+            .unwrap_or_default();
         if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
             *request.uri_mut() = uri;
         }

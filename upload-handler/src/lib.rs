@@ -8,6 +8,7 @@
 pub mod app;
 pub mod cdn;
 pub mod config;
+mod delete;
 pub mod disposition;
 mod download;
 mod extract;

@@ -55,7 +55,9 @@ fn parse(query: &str) -> Answer<Query> {
         let refuse = |why: String| Problem::new(Kind::InvalidParameter, why).at(name.as_ref());
         match name.as_ref() {
             "state" => {
-                let state = value.parse().map_err(|e: String| refuse(format!("There is an {e}.")))?;
+                let state = value
+                    .parse()
+                    .map_err(|e: String| refuse(format!("There is an {e}.")))?;
                 parsed.state = Some(state);
             }
             "cursor" => {
@@ -69,7 +71,11 @@ fn parse(query: &str) -> Answer<Query> {
                 let why = format!("limit must be a whole number from 1 to {MAX_LIMIT}.");
                 parsed.limit = Some(limit.ok_or_else(|| refuse(why))?);
             }
-            _ => return Err(refuse("Only state, cursor and limit are known here.".into())),
+            _ => {
+                return Err(refuse(
+                    "Only state, cursor and limit are known here.".into(),
+                ));
+            }
         }
     }
     Ok(parsed)
@@ -83,4 +89,24 @@ fn to_cursor(video: &VideoId) -> String {
 fn from_cursor(cursor: &str) -> Option<VideoId> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     text.strip_prefix("1:")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_back_and_a_made_up_one_nowhere() {
+        let video = VideoId::new();
+        assert_eq!(from_cursor(&to_cursor(&video)), Some(video.clone()));
+        for cursor in [
+            "",
+            "x",
+            "%%%",
+            video.as_str(),
+            &URL_SAFE_NO_PAD.encode("2:abc"),
+        ] {
+            assert_eq!(from_cursor(cursor), None, "{cursor}");
+        }
+    }
 }

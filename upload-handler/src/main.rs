@@ -3,8 +3,9 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use axum::Router;
 use clap::{Parser, Subcommand};
-use fleet_aws::{Videos, load_config};
+use fleet_aws::{Videos, load_config, secrets};
 use fleet_core::config::{Lookup, from_env};
+use redis_scripts::{Connection, Jobs, Options};
 use upload_handler::app::{App, Parts, finish, router};
 use upload_handler::cdn::Signer;
 use upload_handler::config::{Config, LocalConfig};
@@ -56,11 +57,17 @@ async fn build(config: &Config) -> anyhow::Result<App> {
         .send()
         .await
         .context("fetch the CDN signing key")?;
-    let pem = secret.secret_string().context("fetch the CDN signing key: it is not text")?;
+    let pem = secret
+        .secret_string()
+        .context("fetch the CDN signing key: it is not text")?;
     let cdn = Signer::new(config.cdn_url.clone(), config.cdn_key_pair_id.clone(), pem)?;
+    // Only a deletion needs Redis, so the connection is made when one comes.
+    let (url, secret) = (config.redis_url.expose(), config.redis_secret_id.as_deref());
+    let redis = Connection::lazy(&Options::new(secrets::redis_url(&aws, url, secret).await?))?;
     Ok(App::new(Parts {
         videos: Videos::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
         s3: aws_sdk_s3::Client::new(&aws),
+        jobs: Jobs::new(&redis),
         uploads_bucket: config.uploads_bucket.clone(),
         results_bucket: config.results_bucket.clone(),
         upload_expiry: config.upload_expiry,
@@ -71,7 +78,12 @@ async fn build(config: &Config) -> anyhow::Result<App> {
 }
 
 async fn serve(app: App, local: LocalConfig, listen: SocketAddr) -> anyhow::Result<()> {
-    let routes: Router = gateway(router(app), local.keys, local.requests_per_second, local.burst);
+    let routes: Router = gateway(
+        router(app),
+        local.keys,
+        local.requests_per_second,
+        local.burst,
+    );
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("listen on {listen}"))?;

@@ -45,7 +45,9 @@ pub async fn presign(app: &Parts, row: &Row, key: &str) -> Answer<Upload> {
     let signed = request
         .presigned(expires_in(app.upload_expiry)?)
         .await
-        .map_err(|e| Problem::internal("sign an upload", aws_sdk_s3::error::DisplayErrorContext(e)))?;
+        .map_err(|e| {
+            Problem::internal("sign an upload", aws_sdk_s3::error::DisplayErrorContext(e))
+        })?;
     Ok(Upload {
         method: "PUT",
         url: signed.uri().to_owned(),

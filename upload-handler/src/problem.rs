@@ -149,10 +149,33 @@ impl IntoResponse for Problem {
         };
         let mut response = (self.kind.status(), Json(document)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_type_and_an_error_status_of_its_own() {
+        let mut uris: Vec<String> = Kind::ALL.iter().map(|kind| kind.uri()).collect();
+        uris.sort();
+        uris.dedup();
+        assert_eq!(uris.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert!(kind.status().is_client_error() || kind.status().is_server_error());
+            assert_eq!(
+                Problem::new(*kind, "x").into_response().status(),
+                kind.status()
+            );
+        }
     }
 }

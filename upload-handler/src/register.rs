@@ -94,7 +94,12 @@ fn created(row: &Row, upload: Option<Upload>) -> Response {
         state: row.state,
         upload,
     };
-    (StatusCode::CREATED, [(LOCATION, location)], axum::Json(body)).into_response()
+    (
+        StatusCode::CREATED,
+        [(LOCATION, location)],
+        axum::Json(body),
+    )
+        .into_response()
 }
 
 fn check(limits: &Limits, registration: &Registration) -> Answer<()> {
@@ -122,7 +127,10 @@ fn check(limits: &Limits, registration: &Registration) -> Answer<()> {
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
     let stop = if text.ends_with('.') { "" } else { "." };
     format!("{first}{}{stop}", chars.as_str())
 }

@@ -57,7 +57,10 @@ pub async fn post(
 pub async fn another(app: &App, row: &Row) -> Answer<Upload> {
     let key = fresh_key(row);
     let limit = app.limits().upload_urls;
-    let added = app.videos.add_upload_key(&row.tenant, &row.video, &key, limit).await?;
+    let added = app
+        .videos
+        .add_upload_key(&row.tenant, &row.video, &key, limit)
+        .await?;
     match added {
         UrlAdded::Added => presign(app, row, &key).await,
         UrlAdded::NotUploading => Err(Problem::new(

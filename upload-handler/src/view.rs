@@ -62,7 +62,11 @@ impl View {
             size: row.size,
             sha256: row.sha256.clone(),
             extract: row.extract.clone(),
-            entered: row.entered.iter().map(|(s, at)| (*s, rfc3339(*at))).collect(),
+            entered: row
+                .entered
+                .iter()
+                .map(|(s, at)| (*s, rfc3339(*at)))
+                .collect(),
             progress: ProgressView {
                 segments: row.progress.segments,
                 segments_done: row.progress.segments_done,
@@ -84,26 +88,34 @@ impl View {
     }
 }
 
-/// Shares of the whole that end with each stage; segments take the stretch between the two.
+/// Shares of the whole that are reached when the first plan is there, when its segments are done,
+/// and when those of a later plan are.
 const PLANNED: f64 = 0.03;
 const SEGMENTS_DONE: f64 = 0.95;
+const SEGMENTS_DONE_AGAIN: f64 = 0.99;
 
-/// A video that is planned a second time, because a seam did not hold, goes back from finalizing to
-/// processing with a count of zero: it waits at the share it had reached.
+/// A video that is planned a second time, because a seam did not hold, starts again with a count of
+/// zero: its later plans share what the first one left.
 fn fraction(row: &Row) -> f64 {
     use VideoState::*;
+    let (from, to) = match row.generation {
+        0 => (PLANNED, SEGMENTS_DONE),
+        _ => (SEGMENTS_DONE, SEGMENTS_DONE_AGAIN),
+    };
+    let done = row.progress.segments_done as f64 / row.progress.segments.max(1) as f64;
+    let processing = from + (to - from) * done.min(1.0);
     let reached = |state| row.entered.contains_key(&state);
-    if reached(Done) {
-        1.0
-    } else if reached(Finalizing) {
-        SEGMENTS_DONE
-    } else if reached(Processing) {
-        let done = row.progress.segments_done as f64 / row.progress.segments.max(1) as f64;
-        PLANNED + (SEGMENTS_DONE - PLANNED) * done.min(1.0)
-    } else if reached(Planning) {
-        PLANNED / 3.0
-    } else {
-        0.0
+    match row.state {
+        Uploading | Queued => 0.0,
+        Planning => PLANNED / 3.0,
+        Processing => processing,
+        Finalizing => to,
+        Done => 1.0,
+        // How far it had come when it ended.
+        Failed | Cancelled | Expired if reached(Finalizing) => to,
+        Failed | Cancelled | Expired if reached(Processing) => processing,
+        Failed | Cancelled | Expired if reached(Planning) => PLANNED / 3.0,
+        Failed | Cancelled | Expired => 0.0,
     }
 }
 
@@ -125,4 +137,78 @@ pub fn rfc3339(at: Millis) -> String {
     DateTime::from_millis(at)
         .fmt(Format::DateTime)
         .unwrap_or_else(|_| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_aws::row::Progress;
+    use fleet_core::VideoState::*;
+
+    fn row(state: VideoState, generation: u32, done: u64, segments: u64) -> Row {
+        let mut row = Row::new("t".parse().unwrap(), "a".into(), 1, ExtractSpec::default());
+        row.state = state;
+        row.generation = generation;
+        row.progress = Progress {
+            segments,
+            segments_done: done,
+            ..Progress::default()
+        };
+        row.entered.insert(state, fleet_aws::row::now());
+        row
+    }
+
+    #[test]
+    fn the_fraction_only_grows_also_when_a_video_is_planned_again() {
+        let walk = [
+            row(Uploading, 0, 0, 0),
+            row(Queued, 0, 0, 0),
+            row(Planning, 0, 0, 0),
+            row(Processing, 0, 0, 4),
+            row(Processing, 0, 1, 4),
+            row(Processing, 0, 4, 4),
+            row(Finalizing, 0, 4, 4),
+            // A seam did not hold.
+            row(Processing, 1, 0, 1),
+            row(Processing, 1, 1, 1),
+            row(Finalizing, 1, 1, 1),
+            row(Done, 1, 1, 1),
+        ];
+        let fractions: Vec<f64> = walk.iter().map(fraction).collect();
+        assert!(fractions.is_sorted(), "{fractions:?}");
+        assert_eq!((fractions[0], fractions[10]), (0.0, 1.0));
+        assert!(fractions[5] > fractions[4] && fractions[4] > fractions[3]);
+    }
+
+    #[test]
+    fn a_video_that_ended_early_keeps_the_fraction_it_had() {
+        for before in [
+            row(Planning, 0, 0, 0),
+            row(Processing, 0, 2, 4),
+            row(Finalizing, 1, 1, 1),
+        ] {
+            let mut after = before.clone();
+            after.state = Failed;
+            assert_eq!(fraction(&after), fraction(&before), "{}", before.state);
+        }
+    }
+
+    #[test]
+    fn each_stage_has_its_seconds_and_the_present_one_runs() {
+        let entered = BTreeMap::from([(Uploading, 1000), (Queued, 3000), (Processing, 3500)]);
+        assert_eq!(
+            timings(&entered, 10_000),
+            BTreeMap::from([(Uploading, 2.0), (Queued, 0.5), (Processing, 6.5)])
+        );
+        let entered = BTreeMap::from([(Uploading, 1000), (Queued, 3000), (Done, 3000)]);
+        assert_eq!(
+            timings(&entered, 10_000),
+            BTreeMap::from([(Uploading, 2.0), (Queued, 0.0)])
+        );
+    }
+
+    #[test]
+    fn times_are_rfc_3339() {
+        assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+    }
 }

@@ -71,7 +71,8 @@ impl Ingest {
     }
 
     async fn object(&self, object: &Created) -> Result<(), IngestError> {
-        let named = keys::parse_upload(&object.key).filter(|_| object.bucket == self.uploads_bucket);
+        let named =
+            keys::parse_upload(&object.key).filter(|_| object.bucket == self.uploads_bucket);
         let Some((tenant, video)) = named else {
             ignored(object, Why::ForeignKey);
             return Ok(());
@@ -88,7 +89,12 @@ impl Ingest {
         }
     }
 
-    async fn accept(&self, tenant: &TenantId, video: &VideoId, object: &Created) -> Result<(), IngestError> {
+    async fn accept(
+        &self,
+        tenant: &TenantId,
+        video: &VideoId,
+        object: &Created,
+    ) -> Result<(), IngestError> {
         let change = Change {
             source: Some(Source {
                 key: object.key.clone(),
@@ -96,12 +102,18 @@ impl Ingest {
             }),
             ..Change::default()
         };
-        match self.videos.advance(tenant, video, VideoState::Queued, change).await? {
+        match self
+            .videos
+            .advance(tenant, video, VideoState::Queued, change)
+            .await?
+        {
             Advance::Entered(_) => {
                 self.send(tenant, video).await?;
                 tracing::info!(%tenant, %video, size = object.size, "queued a video");
                 let seconds = estimated_work_seconds(object.size, self.bytes_per_work_second);
-                self.metrics.publish(WORK_QUEUED, seconds, StandardUnit::Seconds).await;
+                self.metrics
+                    .publish(WORK_QUEUED, seconds, StandardUnit::Seconds)
+                    .await;
                 Ok(())
             }
             // Somebody was faster since the row was read; what they did decides what is left to do.
@@ -120,7 +132,10 @@ impl Ingest {
     }
 
     async fn send(&self, tenant: &TenantId, video: &VideoId) -> Result<(), IngestError> {
-        Ok(self.tasks.send(&[Task::plan(tenant.clone(), video.clone())]).await?)
+        Ok(self
+            .tasks
+            .send(&[Task::plan(tenant.clone(), video.clone())])
+            .await?)
     }
 
     async fn discard(&self, video: &VideoId, object: &Created) -> Result<(), IngestError> {
