@@ -15,6 +15,8 @@ pub struct Config {
     pub results_bucket: String,
     pub queue_url: String,
     pub redis_url: String,
+    /// Where the URL's password is kept, if the server asks for one.
+    pub redis_secret_id: Option<String>,
     pub metrics_namespace: String,
     /// Tasks at once.
     pub concurrency: usize,
@@ -54,6 +56,7 @@ impl Config {
             results_bucket: lookup.required("FRAMEFLEET_RESULTS_BUCKET")?,
             queue_url: lookup.required("FRAMEFLEET_TASKS_QUEUE_URL")?,
             redis_url: lookup.required("FRAMEFLEET_REDIS_URL")?,
+            redis_secret_id: lookup.text("FRAMEFLEET_REDIS_SECRET_ID"),
             metrics_namespace: lookup.required("FRAMEFLEET_METRICS_NAMESPACE")?,
             concurrency: lookup.parsed_or("FRAMEFLEET_CONCURRENCY", cores)?.max(1),
             poll: seconds("FRAMEFLEET_POLL_SECONDS", 20)?.min(Duration::from_secs(20)),

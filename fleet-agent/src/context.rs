@@ -28,7 +28,9 @@ impl Context {
     pub async fn connect(config: Config) -> anyhow::Result<Self> {
         let aws = fleet_aws::load_config(&config.patience).await;
         // Lazily: Redis may be away when a machine boots, and the first call waits for it.
-        let redis = Connection::lazy(&Options::new(&config.redis_url))?;
+        let secret = config.redis_secret_id.as_deref();
+        let redis_url = fleet_aws::secrets::redis_url(&aws, &config.redis_url, secret).await?;
+        let redis = Connection::lazy(&Options::new(redis_url))?;
         let s3 = aws_sdk_s3::Client::new(&aws);
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&aws);
         Ok(Self {
