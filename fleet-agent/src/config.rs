@@ -6,6 +6,9 @@ use fleet_aws::clients::Patience;
 use fleet_core::config::{ConfigError, Lookup};
 use fleet_core::{InstanceId, Limits};
 
+/// About half a second of one core: short videos are divided too, and a lost machine loses little.
+const SEGMENT_PIXELS: u64 = 150_000_000;
+
 #[derive(Debug, Clone)]
 pub struct Config {
     pub fleet: String,
@@ -66,7 +69,7 @@ impl Config {
             job_ttl: seconds("FRAMEFLEET_JOB_TTL_SECONDS", 7 * 24 * 60 * 60)?,
             drain: seconds("FRAMEFLEET_DRAIN_SECONDS", 90)?,
             attempts: lookup.parsed_or("FRAMEFLEET_ATTEMPTS", 3)?,
-            segment_pixels: lookup.parsed_or("FRAMEFLEET_SEGMENT_PIXELS", plan.segment_pixels)?,
+            segment_pixels: lookup.parsed_or("FRAMEFLEET_SEGMENT_PIXELS", SEGMENT_PIXELS)?,
             max_segments: lookup.parsed_or("FRAMEFLEET_MAX_SEGMENTS", plan.max_segments)?,
             cache_bytes: lookup.parsed_or("FRAMEFLEET_CACHE_BYTES", 128 * 1024 * 1024)?,
             limits: Limits::from_lookup(lookup)?,

@@ -108,7 +108,7 @@ where
 
 async fn emulator_answers(address: SocketAddr) -> bool {
     let url = format!("http://{address}/_ministack/ready");
-    matches!(reqwest::get(url).await, Ok(answer) if answer.status().is_success())
+    matches!(crate::http_client().get(url).send().await, Ok(answer) if answer.status().is_success())
 }
 
 async fn redis_answers(address: SocketAddr) -> bool {
@@ -136,7 +136,7 @@ async fn check_version(child: &Child, address: SocketAddr) -> Result<(), StartEr
     }
     let doing = "read the emulator's version";
     let url = format!("http://{address}/_ministack/health");
-    let health: Health = async { reqwest::get(url).await?.json().await }
+    let health: Health = async { crate::http_client().get(url).send().await?.json().await }
         .await
         .map_err(|e: reqwest::Error| StartError::setup(doing, e))?;
     if parse_version(&health.version).is_some_and(|v| v >= EMULATOR_AT_LEAST) {

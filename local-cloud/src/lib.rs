@@ -34,3 +34,11 @@ pub const REGION: &str = "us-east-1";
 pub const TENANT: &str = "local";
 pub const FLEET: &str = "local";
 pub const METRICS_NAMESPACE: &str = "Framefleet";
+
+/// An HTTP client for whoever talks to a local cloud. Another crate of the build may have switched
+/// TLS on in reqwest, and then a client cannot even be made without a provider.
+pub fn http_client() -> reqwest::Client {
+    // It fails where another part of the program has chosen already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}

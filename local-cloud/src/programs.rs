@@ -126,7 +126,7 @@ impl Programs {
             })?;
             let url = format!("http://{address}/healthz");
             let ready = wait_until(&child, || async {
-                matches!(reqwest::get(&url).await, Ok(answer) if answer.status().is_success())
+                matches!(crate::http_client().get(&url).send().await, Ok(answer) if answer.status().is_success())
             });
             match ready.await {
                 Ok(()) => return Ok((child, address)),

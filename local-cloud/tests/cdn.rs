@@ -44,7 +44,7 @@ impl Front {
         Self {
             cloud,
             key,
-            client: Client::new(),
+            client: local_cloud::http_client(),
         }
     }
 

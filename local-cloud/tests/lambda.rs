@@ -130,7 +130,7 @@ async fn the_real_ingest_turns_uploads_into_tasks_also_after_it_was_killed() {
 }
 
 async fn upload(cloud: &Cloud) {
-    let client = reqwest::Client::new();
+    let client = local_cloud::http_client();
     let body = serde_json::json!({"filename": "v.mp4", "size": 5});
     let answer = client
         .post(format!("{}/api/videos", cloud.api_url()))

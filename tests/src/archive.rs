@@ -22,11 +22,19 @@ pub fn read(archive: &Bytes) -> Result<Contents> {
         let mut entry = zip.by_index(n)?;
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
-        let name = entry.name().to_owned();
-        ensure!(entries.insert(name.clone(), bytes).is_none(), "{name} is there twice");
+        let name = entry.name().context("read a name")?.into_owned();
+        ensure!(
+            entries.insert(name.clone(), bytes).is_none(),
+            "{name} is there twice"
+        );
     }
-    let manifest = entries.remove("manifest.json").context("find the manifest")?;
-    Ok(Contents { images: entries, manifest })
+    let manifest = entries
+        .remove("manifest.json")
+        .context("find the manifest")?;
+    Ok(Contents {
+        images: entries,
+        manifest,
+    })
 }
 
 /// `unzip -t`, Python's zipfile and bsdtar must all find the archive sound, with as many entries.
@@ -37,18 +45,31 @@ pub fn check_with_others(archive: &Bytes, entries: usize) -> Result<()> {
     let path = path.to_str().context("name the archive")?;
     run("unzip", &["-tqq", path])?;
     let listed = run("bsdtar", &["-tf", path])?.lines().count();
-    ensure!(listed == entries, "bsdtar lists {listed} entries, not {entries}");
+    ensure!(
+        listed == entries,
+        "bsdtar lists {listed} entries, not {entries}"
+    );
     let script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); \
                   assert z.testzip() is None; print(len(z.namelist()))";
     let counted = run("python3", &["-c", script, path])?;
-    ensure!(counted.trim() == entries.to_string(), "zipfile counts {counted}");
+    ensure!(
+        counted.trim() == entries.to_string(),
+        "zipfile counts {counted}"
+    );
     Ok(())
 }
 
 fn run(program: &str, args: &[&str]) -> Result<String> {
-    let output = Command::new(program).args(args).output().with_context(|| format!("start {program}"))?;
+    let output = Command::new(program)
+        .args(args)
+        .output()
+        .with_context(|| format!("start {program}"))?;
     let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{program} {args:?}: {} {error}", output.status);
+    ensure!(
+        output.status.success(),
+        "{program} {args:?}: {} {error}",
+        output.status
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -56,12 +77,23 @@ fn run(program: &str, args: &[&str]) -> Result<String> {
 pub fn check_manifest(contents: &Contents) -> Result<Value> {
     let manifest: Value = serde_json::from_slice(&contents.manifest)?;
     let images = manifest["images"].as_array().context("find the images")?;
-    ensure!(images.len() == contents.images.len(), "{} images listed", images.len());
+    ensure!(
+        images.len() == contents.images.len(),
+        "{} images listed",
+        images.len()
+    );
     for (n, image) in images.iter().enumerate() {
         let name = image["file"].as_str().unwrap_or_default();
-        let bytes = contents.images.get(name).with_context(|| format!("find {name}"))?;
+        let bytes = contents
+            .images
+            .get(name)
+            .with_context(|| format!("find {name}"))?;
         ensure!(image["index"] == n, "{name} has index {}", image["index"]);
-        ensure!(image["bytes"] == bytes.len(), "{name} has {} bytes", bytes.len());
+        ensure!(
+            image["bytes"] == bytes.len(),
+            "{name} has {} bytes",
+            bytes.len()
+        );
         ensure!(bytes.starts_with(&[0xFF, 0xD8]), "{name} is no JPEG");
     }
     Ok(manifest)

@@ -19,16 +19,29 @@ pub struct Caller {
 
 impl Caller {
     pub fn new(api: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { http: Client::new(), api: api.into(), key: key.into() }
+        Self {
+            http: local_cloud::http_client(),
+            api: api.into(),
+            key: key.into(),
+        }
     }
 
     pub async fn register(&self, filename: &str, size: usize, extract: &Value) -> Result<Value> {
         let body = json!({ "filename": filename, "size": size, "extract": extract });
         let url = format!("{}/api/videos", self.api);
-        let answer = self.http.post(url).header("x-api-key", &self.key).json(&body).send().await?;
+        let answer = self
+            .http
+            .post(url)
+            .header("x-api-key", &self.key)
+            .json(&body)
+            .send()
+            .await?;
         let status = answer.status();
         let text = answer.text().await?;
-        ensure!(status == StatusCode::CREATED, "register {filename}: {status} {text}");
+        ensure!(
+            status == StatusCode::CREATED,
+            "register {filename}: {status} {text}"
+        );
         Ok(serde_json::from_str(&text)?)
     }
 
@@ -43,7 +56,11 @@ impl Caller {
         }
         let answer = request.body(bytes).send().await?;
         let status = answer.status();
-        ensure!(status.is_success(), "upload: {status} {}", answer.text().await?);
+        ensure!(
+            status.is_success(),
+            "upload: {status} {}",
+            answer.text().await?
+        );
         Ok(())
     }
 
@@ -64,19 +81,32 @@ impl Caller {
 
     async fn fresh_upload(&self, id: &str) -> Result<Value> {
         let url = format!("{}/api/videos/{id}/upload", self.api);
-        let answer = self.http.post(url).header("x-api-key", &self.key).send().await?;
+        let answer = self
+            .http
+            .post(url)
+            .header("x-api-key", &self.key)
+            .send()
+            .await?;
         let body: Value = answer.error_for_status()?.json().await?;
         Ok(body.get("upload").cloned().unwrap_or(body))
     }
 
     pub async fn show(&self, id: &str) -> Result<Value> {
         let url = format!("{}/api/videos/{id}", self.api);
-        let answer = self.http.get(url).header("x-api-key", &self.key).send().await?;
+        let answer = self
+            .http
+            .get(url)
+            .header("x-api-key", &self.key)
+            .send()
+            .await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 
     pub async fn state(&self, id: &str) -> Result<String> {
-        Ok(self.show(id).await?["state"].as_str().unwrap_or_default().to_owned())
+        Ok(self.show(id).await?["state"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
     }
 
     /// Polls until the video has ended, however it ended.
@@ -86,9 +116,15 @@ impl Caller {
         loop {
             let video = self.show(id).await?;
             let now = video["progress"]["fraction"].as_f64().unwrap_or(0.0);
-            ensure!(now >= fraction, "the fraction fell from {fraction} to {now}");
+            ensure!(
+                now >= fraction,
+                "the fraction fell from {fraction} to {now}"
+            );
             fraction = now;
-            if matches!(video["state"].as_str(), Some("done" | "failed" | "cancelled" | "expired")) {
+            if matches!(
+                video["state"].as_str(),
+                Some("done" | "failed" | "cancelled" | "expired")
+            ) {
                 return Ok(video);
             }
             ensure!(started.elapsed() < PATIENCE, "{id} has not ended: {video}");
@@ -99,9 +135,18 @@ impl Caller {
     /// Follows the redirect to the CDN.
     pub async fn download(&self, id: &str, what: &str) -> Result<Bytes> {
         let url = format!("{}/api/videos/{id}/{what}", self.api);
-        let answer = self.http.get(url).header("x-api-key", &self.key).send().await?;
+        let answer = self
+            .http
+            .get(url)
+            .header("x-api-key", &self.key)
+            .send()
+            .await?;
         let status = answer.status();
-        ensure!(status.is_success(), "{what} of {id}: {status} {}", answer.text().await?);
+        ensure!(
+            status.is_success(),
+            "{what} of {id}: {status} {}",
+            answer.text().await?
+        );
         Ok(answer.bytes().await?)
     }
 }

@@ -19,11 +19,17 @@ pub struct Video {
 
 impl Video {
     pub fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        self.path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
     }
 
     pub fn bytes(&self) -> Result<bytes::Bytes> {
-        Ok(std::fs::read(&self.path).with_context(|| format!("read {:?}", self.path))?.into())
+        Ok(std::fs::read(&self.path)
+            .with_context(|| format!("read {:?}", self.path))?
+            .into())
     }
 }
 
@@ -35,21 +41,32 @@ pub fn root() -> PathBuf {
 pub fn corpus() -> Option<PathBuf> {
     let named = std::env::var_os("FRAMEFLEET_CORPUS").map(PathBuf::from);
     let beside = root().join("../shared/corpus");
-    named.or(Some(beside)).filter(|path| path.join("good").is_dir())
+    named
+        .or(Some(beside))
+        .filter(|path| path.join("good").is_dir())
 }
 
 /// Every good video with its reference.
 pub fn good() -> Result<Vec<Video>> {
-    let Some(corpus) = corpus() else { return generated() };
+    let Some(corpus) = corpus() else {
+        return generated();
+    };
     let mut videos = Vec::new();
     for entry in std::fs::read_dir(corpus.join("good"))? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let reference = corpus.join("reference").join(format!("{name}.json"));
         let reference: Value = serde_json::from_slice(
             &std::fs::read(&reference).with_context(|| format!("read {reference:?}"))?,
         )?;
-        videos.push(Video { path, samples: samples(&reference)? });
+        videos.push(Video {
+            path,
+            samples: samples(&reference)?,
+        });
     }
     videos.sort_by(|a, b| a.path.cmp(&b.path));
     ensure!(!videos.is_empty(), "the corpus is empty");
@@ -58,15 +75,22 @@ pub fn good() -> Result<Vec<Video>> {
 
 /// The reference's `samples_1s`, in ticks.
 fn samples(reference: &Value) -> Result<Vec<i64>> {
-    let list = reference["video"]["samples_1s"].as_array().context("find samples_1s")?;
-    list.iter().map(|sample| sample["pts_rel"].as_i64().context("read pts_rel")).collect()
+    let list = reference["video"]["samples_1s"]
+        .as_array()
+        .context("find samples_1s")?;
+    list.iter()
+        .map(|sample| sample["pts_rel"].as_i64().context("read pts_rel"))
+        .collect()
 }
 
 /// Damaged and hostile videos with their `expected.json` entries; a few made here where there is no
 /// corpus.
 pub fn nasty() -> Result<Vec<(PathBuf, Value)>> {
-    let Some(corpus) = corpus() else { return Ok(Vec::new()) };
-    let expected: Value = serde_json::from_slice(&std::fs::read(corpus.join("nasty/expected.json"))?)?;
+    let Some(corpus) = corpus() else {
+        return Ok(Vec::new());
+    };
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(corpus.join("nasty/expected.json"))?)?;
     let expected = expected.as_object().context("read expected.json")?;
     Ok(expected
         .iter()
@@ -88,7 +112,10 @@ fn generated() -> Result<Vec<Video>> {
         videos.push(Video { path, samples });
     }
     videos.sort_by(|a, b| a.path.cmp(&b.path));
-    ensure!(!videos.is_empty(), "tests/fixtures/generate.sh made no clips");
+    ensure!(
+        !videos.is_empty(),
+        "tests/fixtures/generate.sh made no clips"
+    );
     Ok(videos)
 }
 
@@ -107,24 +134,43 @@ pub fn generate() -> Result<PathBuf> {
 fn probed(path: &Path) -> Result<Vec<i64>> {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "V:0", "-show_entries"])
-        .args(["stream=time_base:frame=best_effort_timestamp,pkt_duration,duration", "-of", "json"])
+        .args([
+            "stream=time_base:frame=best_effort_timestamp,pkt_duration,duration",
+            "-of",
+            "json",
+        ])
         .arg(path)
         .output()
         .context("start ffprobe")?;
     ensure!(output.status.success(), "ffprobe {path:?}");
     let facts: Value = serde_json::from_slice(&output.stdout)?;
-    let base = facts["streams"][0]["time_base"].as_str().context("time_base")?;
+    let base = facts["streams"][0]["time_base"]
+        .as_str()
+        .context("time_base")?;
     let (n, d) = base.split_once('/').context("read the time base")?;
     let (n, d): (i64, i64) = (n.parse()?, d.parse()?);
     let frames = facts["frames"].as_array().context("frames")?;
-    let mut pts: Vec<i64> =
-        frames.iter().filter_map(|f| f["best_effort_timestamp"].as_i64()).collect();
+    let mut pts: Vec<i64> = frames
+        .iter()
+        .filter_map(|f| f["best_effort_timestamp"].as_i64())
+        .collect();
     pts.sort_unstable();
     let first = *pts.first().context("a first frame")?;
     let last = frames.last().context("a last frame")?;
-    let duration = last["duration"].as_i64().or(last["pkt_duration"].as_i64()).unwrap_or(0);
+    let duration = last["duration"]
+        .as_i64()
+        .or(last["pkt_duration"].as_i64())
+        .unwrap_or(0);
     let end = pts.last().context("a last pts")? - first + duration.max(1);
     // The frame at t is the last with rel * n / d <= t.
-    let at = |t: i64| pts.iter().rev().map(|p| p - first).find(|rel| rel * n <= t * d);
-    Ok((0..).take_while(|t| t * d < end * n).filter_map(at).collect())
+    let at = |t: i64| {
+        pts.iter()
+            .rev()
+            .map(|p| p - first)
+            .find(|rel| rel * n <= t * d)
+    };
+    Ok((0..)
+        .take_while(|t| t * d < end * n)
+        .filter_map(at)
+        .collect())
 }

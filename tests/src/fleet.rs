@@ -12,11 +12,19 @@ use crate::caller::{Caller, PATIENCE};
 pub fn programs() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let folder = own.parent()?;
-    Some(if folder.ends_with("deps") { folder.parent()?.to_owned() } else { folder.to_owned() })
+    Some(if folder.ends_with("deps") {
+        folder.parent()?.to_owned()
+    } else {
+        folder.to_owned()
+    })
 }
 
 pub fn options(agents: usize) -> Options {
-    let mut options = Options { bin_dir: programs(), ..Options::default() }.agents(agents);
+    let mut options = Options {
+        bin_dir: programs(),
+        ..Options::default()
+    }
+    .agents(agents);
     for (name, value) in [
         ("FRAMEFLEET_POLL_SECONDS", "1"),
         ("FRAMEFLEET_LEASE_SECONDS", "6"),
@@ -32,7 +40,9 @@ pub fn options(agents: usize) -> Options {
 }
 
 pub async fn start(options: Options) -> Result<(Cloud, Caller)> {
-    let cloud = Cloud::start(options).await.context("start the local cloud")?;
+    let cloud = Cloud::start(options)
+        .await
+        .context("start the local cloud")?;
     let caller = Caller::new(cloud.api_url(), cloud.api_key());
     Ok((cloud, caller))
 }
@@ -47,7 +57,10 @@ pub async fn logged(cloud: &Cloud, words: &str) -> Result<std::sync::Arc<Agent>>
                 return Ok(agent);
             }
         }
-        ensure!(started.elapsed() < PATIENCE, "no agent has logged {words:?}");
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "no agent has logged {words:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -57,11 +70,17 @@ pub async fn queues_are_clean(cloud: &Cloud) -> Result<()> {
     let started = Instant::now();
     loop {
         let depths = cloud.queue_depths().await?;
-        ensure!(depths.tasks_dead == 0 && depths.events_dead == 0, "dead letters: {depths:?}");
+        ensure!(
+            depths.tasks_dead == 0 && depths.events_dead == 0,
+            "dead letters: {depths:?}"
+        );
         if depths.tasks == 0 && depths.events == 0 {
             return Ok(());
         }
-        ensure!(started.elapsed() < PATIENCE, "the queues do not empty: {depths:?}");
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "the queues do not empty: {depths:?}"
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -70,5 +89,9 @@ pub async fn queues_are_clean(cloud: &Cloud) -> Result<()> {
 pub async fn keys(cloud: &Cloud, bucket: &str) -> Result<Vec<String>> {
     let s3 = aws_sdk_s3::Client::new(&cloud.sdk_config().await);
     let listed = s3.list_objects_v2().bucket(bucket).send().await?;
-    Ok(listed.contents().iter().filter_map(|o| o.key().map(str::to_owned)).collect())
+    Ok(listed
+        .contents()
+        .iter()
+        .filter_map(|o| o.key().map(str::to_owned))
+        .collect())
 }

@@ -54,7 +54,11 @@ impl Proxy {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let route = Route { upstream, http: reqwest::Client::new(), rule };
+        let route = Route {
+            upstream,
+            http: local_cloud::http_client(),
+            rule,
+        };
         let router = Router::new().fallback(pass).with_state(route);
         let server = tokio::spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a bound listener");
@@ -71,8 +75,15 @@ impl Drop for Proxy {
 }
 
 async fn pass(State(route): State<Route>, request: Request) -> Response {
-    let target = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
-    let action = request.headers().get("x-amz-target").and_then(|v| v.to_str().ok());
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |p| p.as_str())
+        .to_owned();
+    let action = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|v| v.to_str().ok());
     let seen = Seen {
         method: request.method().as_str(),
         target: &target,
@@ -96,12 +107,16 @@ async fn pass(State(route): State<Route>, request: Request) -> Response {
         .body(reqwest::Body::wrap_stream(body.into_data_stream()))
         .send()
         .await;
-    let Ok(answer) = forwarded else { return broken() };
+    let Ok(answer) = forwarded else {
+        return broken();
+    };
     let mut response = Response::builder().status(answer.status());
     if let Some(headers) = response.headers_mut() {
         *headers = answer.headers().clone();
     }
-    response.body(Body::from_stream(answer.bytes_stream())).unwrap_or_else(|_| broken())
+    response
+        .body(Body::from_stream(answer.bytes_stream()))
+        .unwrap_or_else(|_| broken())
 }
 
 fn broken() -> Response {

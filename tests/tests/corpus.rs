@@ -27,8 +27,18 @@ async fn one_agent_and_four_give_the_same_archive_of_the_right_frames() -> Resul
             Err(error) => wrong.push(format!("{}: {error:#}", video.name())),
         }
     }
-    println!("{} videos, {images} images, {} wrong", videos.len(), wrong.len());
-    ensure!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), videos.len(), wrong.join("\n"));
+    println!(
+        "{} videos, {images} images, {} wrong",
+        videos.len(),
+        wrong.len()
+    );
+    ensure!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        videos.len(),
+        wrong.join("\n")
+    );
     Ok(())
 }
 
@@ -39,7 +49,9 @@ async fn everything(agents: usize, videos: &[Video]) -> Result<Vec<Result<Bytes,
     let archives = stream::iter(videos.to_vec())
         .map(|video| {
             let caller = caller.clone();
-            async move { Ok::<_, anyhow::Error>(one(&caller, &video).await.map_err(|e| format!("{e:#}"))) }
+            async move {
+                Ok::<_, anyhow::Error>(one(&caller, &video).await.map_err(|e| format!("{e:#}")))
+            }
         })
         .buffered(AT_ONCE)
         .try_collect()
@@ -53,7 +65,12 @@ async fn one(caller: &Caller, video: &Video) -> Result<Bytes> {
     let spec = json!({ "select": { "fps": 1 } });
     let id = caller.submit(&video.name(), video.bytes()?, &spec).await?;
     let ended = caller.ended(&id).await?;
-    ensure!(ended["state"] == "done", "{} {}", ended["state"], ended["failure"]);
+    ensure!(
+        ended["state"] == "done",
+        "{} {}",
+        ended["state"],
+        ended["failure"]
+    );
     caller.download(&id, "archive").await
 }
 
@@ -64,15 +81,29 @@ fn check(
 ) -> Result<usize> {
     let (one, four) = match (one, four) {
         (Ok(one), Ok(four)) => (one, four),
-        (one, four) => anyhow::bail!("one agent: {:?}, four: {:?}", one.as_ref().err(), four.as_ref().err()),
+        (one, four) => anyhow::bail!(
+            "one agent: {:?}, four: {:?}",
+            one.as_ref().err(),
+            four.as_ref().err()
+        ),
     };
     ensure!(one == four, "one agent's archive differs from four agents'");
     let contents = archive::read(one)?;
     let manifest = archive::check_manifest(&contents)?;
     archive::check_with_others(one, contents.images.len() + 1)?;
-    let first = manifest["video"]["first_pts"].as_i64().context("first_pts")?;
+    let first = manifest["video"]["first_pts"]
+        .as_i64()
+        .context("first_pts")?;
     let images = manifest["images"].as_array().context("images")?;
-    let got: Vec<i64> = images.iter().filter_map(|i| i["pts"].as_i64()).map(|p| p - first).collect();
-    ensure!(got == video.samples, "frames {got:?}, not {:?}", video.samples);
+    let got: Vec<i64> = images
+        .iter()
+        .filter_map(|i| i["pts"].as_i64())
+        .map(|p| p - first)
+        .collect();
+    ensure!(
+        got == video.samples,
+        "frames {got:?}, not {:?}",
+        video.samples
+    );
     Ok(images.len())
 }

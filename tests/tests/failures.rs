@@ -46,7 +46,10 @@ async fn finished(cloud: &Cloud, caller: &Caller, id: &str) -> Result<Bytes> {
     fleet::queues_are_clean(cloud).await?;
     let results = fleet::keys(cloud, RESULTS_BUCKET).await?;
     let archives = results.iter().filter(|k| k.ends_with("frames.zip")).count();
-    ensure!(archives == 1 && results.len() == 3, "one archive, manifest and report: {results:?}");
+    ensure!(
+        archives == 1 && results.len() == 3,
+        "one archive, manifest and report: {results:?}"
+    );
     let uploads = fleet::keys(cloud, UPLOADS_BUCKET).await?;
     ensure!(uploads.is_empty(), "uploads are left: {uploads:?}");
     Ok(bytes)
@@ -70,7 +73,10 @@ async fn with_proxy(
         held.lock().expect("no poisoned lock").push(proxy);
         address
     };
-    let options = Options { aws_route: Some(Arc::new(route)), ..fleet::options(agents) };
+    let options = Options {
+        aws_route: Some(Arc::new(route)),
+        ..fleet::options(agents)
+    };
     let (cloud, caller) = fleet::start(options).await?;
     Ok((cloud, caller, proxies))
 }
@@ -89,7 +95,10 @@ async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Resul
     let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
     let victim = fleet::logged(&cloud, "#0.1").await?;
     victim.kill()?;
-    ensure!(victim.wait(Duration::from_secs(10)).await.is_some(), "the agent lives");
+    ensure!(
+        victim.wait(Duration::from_secs(10)).await.is_some(),
+        "the agent lives"
+    );
     let bytes = finished(&cloud, &caller, &id).await?;
     ensure!(bytes == quiet, "the archive differs from the quiet run's");
     cloud.shutdown().await;
@@ -118,7 +127,10 @@ async fn a_finalizer_killed_while_splicing_is_replaced() -> Result<()> {
     finalizer.kill()?;
     let bytes = finished(&cloud, &caller, &id).await?;
     ensure!(bytes == quiet, "the archive differs from the quiet run's");
-    ensure!(puts.load(Ordering::SeqCst) >= 2, "nobody wrote the archive again");
+    ensure!(
+        puts.load(Ordering::SeqCst) >= 2,
+        "nobody wrote the archive again"
+    );
     cloud.shutdown().await;
     Ok(())
 }
@@ -191,7 +203,10 @@ async fn services_that_fail_or_hang_for_a_while_are_tried_again() -> Result<()> 
     let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
     let bytes = finished(&cloud, &caller, &id).await?;
     ensure!(bytes == quiet, "the archive differs from the quiet run's");
-    ensure!(faults.load(Ordering::SeqCst) >= 5, "too few faults to mean anything");
+    ensure!(
+        faults.load(Ordering::SeqCst) >= 5,
+        "too few faults to mean anything"
+    );
     cloud.shutdown().await;
     Ok(())
 }
@@ -203,7 +218,10 @@ async fn an_agent_that_is_told_to_stop_finishes_or_hands_back_and_exits_cleanly(
     let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
     let leaving = fleet::logged(&cloud, "#0.").await?;
     leaving.terminate()?;
-    let status = leaving.wait(Duration::from_secs(60)).await.context("the agent does not stop")?;
+    let status = leaving
+        .wait(Duration::from_secs(60))
+        .await
+        .context("the agent does not stop")?;
     ensure!(status.success(), "it ended with {status}");
     let bytes = finished(&cloud, &caller, &id).await?;
     ensure!(bytes == quiet, "the archive differs from the quiet run's");
@@ -215,20 +233,35 @@ async fn an_agent_that_is_told_to_stop_finishes_or_hands_back_and_exits_cleanly(
 async fn what_is_no_video_fails_with_a_reason_that_a_person_understands() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let audio = folder.path().join("audio.mp4");
-    ffmpeg(&["-f", "lavfi", "-i", "sine=440:d=2", "-c:a", "aac"], &audio)?;
+    ffmpeg(
+        &["-f", "lavfi", "-i", "sine=440:d=2", "-c:a", "aac"],
+        &audio,
+    )?;
     let whole = footage()?;
     let text = Bytes::from_static(b"Dear fleet, this is not a video. Yours, a text file.\n");
     let (cloud, caller) = fleet::start(fleet::options(1)).await?;
     for (name, bytes, reasons) in [
         ("letter.mp4", text, &["not_media"][..]),
-        ("audio.mp4", Bytes::from(std::fs::read(&audio)?), &["no_video_stream"]),
+        (
+            "audio.mp4",
+            Bytes::from(std::fs::read(&audio)?),
+            &["no_video_stream"],
+        ),
         // The index of this footage is at its end, or else what is there is delivered.
-        ("cut.mp4", whole.slice(..whole.len() / 3), &["no_index", "done"]),
+        (
+            "cut.mp4",
+            whole.slice(..whole.len() / 3),
+            &["no_index", "done"],
+        ),
     ] {
         let id = caller.submit(name, bytes, &spec()).await?;
         let ended = caller.ended(&id).await?;
         let (state, reason) = (&ended["state"], ended["failure"]["reason"].as_str());
-        let answer = if state == "failed" { reason.unwrap_or("none") } else { "done" };
+        let answer = if state == "failed" {
+            reason.unwrap_or("none")
+        } else {
+            "done"
+        };
         ensure!(reasons.contains(&answer), "{name}: {ended}");
         if answer == "done" {
             let warnings = ended["warnings"].as_array().map_or(0, Vec::len);
@@ -236,12 +269,18 @@ async fn what_is_no_video_fails_with_a_reason_that_a_person_understands() -> Res
             continue;
         }
         let detail = ended["failure"]["detail"].as_str().unwrap_or_default();
-        ensure!(detail.len() > 20 && detail.ends_with('.'), "{name}: {detail:?}");
+        ensure!(
+            detail.len() > 20 && detail.ends_with('.'),
+            "{name}: {detail:?}"
+        );
     }
     // An empty file is refused before it is uploaded.
     let refused = caller.register("empty.mp4", 0, &spec()).await;
     let refusal = format!("{:#}", refused.err().context("an empty file was accepted")?);
-    ensure!(refusal.contains("422") && refusal.contains("empty"), "{refusal}");
+    ensure!(
+        refusal.contains("422") && refusal.contains("empty"),
+        "{refusal}"
+    );
     fleet::queues_are_clean(&cloud).await?;
     cloud.shutdown().await;
     Ok(())

@@ -44,7 +44,10 @@ async fn rate(jobs: &Jobs, segments: u32) -> Result<f64> {
     stream::iter(calls)
         .map(|(job, segment)| {
             let jobs = jobs.clone();
-            async move { jobs.complete_segment(&job, segment, "attempt", 10, 1000, lease).await }
+            async move {
+                jobs.complete_segment(&job, segment, "attempt", 10, 1000, lease)
+                    .await
+            }
         })
         .buffer_unordered(AT_ONCE)
         .try_for_each(|_| async { Ok(()) })

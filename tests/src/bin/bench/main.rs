@@ -28,10 +28,15 @@ async fn main() -> Result<()> {
     let cli = Cli::parse();
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
-        anyhow::ensure!(["trip", "reads", "lua"].contains(&name.as_str()), "no measurement {name:?}");
+        anyhow::ensure!(
+            ["trip", "reads", "lua"].contains(&name.as_str()),
+            "no measurement {name:?}"
+        );
     }
     if wanted("trip") {
-        trip::run(&cli.footage, cli.runs).await.context("measure the whole trip")?;
+        trip::run(&cli.footage, cli.runs)
+            .await
+            .context("measure the whole trip")?;
     }
     if wanted("reads") {
         reads::run(&cli.footage).await.context("measure bytes")?;

@@ -14,9 +14,12 @@ use crate::stats::{median, spread};
 
 pub async fn run(footage: &Path, runs: usize) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let options = Options { bin_dir: fleet::programs(), ..Options::default() }
-        .agents(2)
-        .agent_env("FRAMEFLEET_CONCURRENCY", 1);
+    let options = Options {
+        bin_dir: fleet::programs(),
+        ..Options::default()
+    }
+    .agents(2)
+    .agent_env("FRAMEFLEET_CONCURRENCY", 1);
     let cloud = Cloud::start(options).await?;
     let caller = Caller::new(cloud.api_url(), cloud.api_key());
     println!("trip: {} at 1 fps, {runs} paired runs", footage.display());
@@ -33,21 +36,33 @@ pub async fn run(footage: &Path, runs: usize) -> Result<()> {
         them.push(b);
     }
     cloud.shutdown().await;
-    println!("  medians: fleet {:.2} s, ffmpeg + zip -0 {:.2} s", median(&us), median(&them));
-    println!("(a) whole trip / (ffmpeg -vf fps=1 -q:v 2 + zip -0): {}", spread(&ratios));
+    println!(
+        "  medians: fleet {:.2} s, ffmpeg + zip -0 {:.2} s",
+        median(&us),
+        median(&them)
+    );
+    println!(
+        "(a) whole trip / (ffmpeg -vf fps=1 -q:v 2 + zip -0): {}",
+        spread(&ratios)
+    );
     Ok(())
 }
 
 async fn ours(caller: &Caller, footage: &Path, folder: &Path) -> Result<(f64, u64)> {
     let bytes = std::fs::read(footage)?.into();
     let started = Instant::now();
-    let id = caller.submit("bench.mp4", bytes, &json!({ "select": { "fps": 1 } })).await?;
+    let id = caller
+        .submit("bench.mp4", bytes, &json!({ "select": { "fps": 1 } }))
+        .await?;
     let ended = caller.ended(&id).await?;
     ensure!(ended["state"] == "done", "{ended}");
     let archive = caller.download(&id, "archive").await?;
     std::fs::write(folder.join("ours.zip"), &archive)?;
     let seconds = started.elapsed().as_secs_f64();
-    Ok((seconds, ended["progress"]["images"].as_u64().context("images")?))
+    Ok((
+        seconds,
+        ended["progress"]["images"].as_u64().context("images")?,
+    ))
 }
 
 fn theirs(footage: &Path, folder: &Path) -> Result<f64> {
@@ -64,7 +79,11 @@ fn theirs(footage: &Path, folder: &Path) -> Result<f64> {
         .arg(images.join("frame_%06d.jpg"))
         .status()?;
     ensure!(status.success(), "ffmpeg: {status}");
-    let status = Command::new("zip").args(["-0", "-q", "-r"]).arg(&archive).arg(&images).status()?;
+    let status = Command::new("zip")
+        .args(["-0", "-q", "-r"])
+        .arg(&archive)
+        .arg(&images)
+        .status()?;
     ensure!(status.success(), "zip: {status}");
     Ok(started.elapsed().as_secs_f64())
 }
