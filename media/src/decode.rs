@@ -110,6 +110,11 @@ impl Decoder {
         self.video.skip_frame(discard);
     }
 
+    /// From now on only frames that stand alone come out.
+    pub fn keyframes_only(&mut self) {
+        self.video.skip_frame(Discard::NonKey);
+    }
+
     /// Forgets everything; the next packet must be a random access point.
     pub fn flush(&mut self) {
         self.video.flush();

@@ -4,6 +4,7 @@ use ffmpeg_next::Packet;
 use num_rational::Ratio;
 
 use crate::entries::codec_of;
+use crate::entry::Codec;
 use crate::error::{MediaError, RejectReason};
 use crate::fast;
 use crate::ffi;
@@ -81,6 +82,14 @@ pub fn extract(
         }
     }
     run.outcome = outcome;
+    // FFmpeg's H.264 decoder would leave out recovery points, which it marks as keyframes too.
+    let marks = matches!(
+        codec_of(&input),
+        Codec::Hevc { .. } | Codec::Vp8 | Codec::Vp9
+    );
+    if plan.request.selection == Selection::Keyframes && marks {
+        run.decoder.keyframes_only();
+    }
     run.plain(&mut input, first, sink)?;
     run.finish(&input, sink)
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use media::{Probe, Request, Selection};
+
 use super::common::*;
 
 pub const FORCED: [usize; 4] = [1, 2, 3, 7];
@@ -60,5 +62,30 @@ pub fn check(corpus: &Path, path: &Path) -> Row {
             }
         }
     }
+    if let Err(problem) = keyframes(path, &probed, &reference) {
+        row.problem.get_or_insert(format!("keyframes: {problem}"));
+    }
     row
+}
+
+/// The frames that FFmpeg's decoder marks as keyframes when it decodes everything.
+fn keyframes(path: &Path, probed: &Probe, reference: &Reference) -> Result<(), String> {
+    let Some(expected) = reference.video["keyframe_md5"].as_array() else {
+        return Err("no reference".into());
+    };
+    let request = Request::new(Selection::Keyframes);
+    let (got, _, _) = run_forced(path, probed, &request, 1).map_err(|e| e.to_string())?;
+    let same = got
+        .images
+        .iter()
+        .zip(expected)
+        .all(|(g, e)| g.frame_md5.as_deref() == e.as_str());
+    match same && got.images.len() == expected.len() {
+        true => Ok(()),
+        false => Err(format!(
+            "{} images for {}, or another md5",
+            got.images.len(),
+            expected.len()
+        )),
+    }
 }
