@@ -49,13 +49,15 @@ fn safe_stem(filename: &str) -> String {
         Some((stem, extension)) if !stem.is_empty() && extension.len() <= 5 => stem,
         _ => visible.as_str(),
     };
+    // Before as well as after: the library puts its replacement for what a name may not end in.
+    let stem = stem.trim_matches(is_edge);
     let options = sanitize_filename::Options {
         windows: true,
         truncate: false,
         replacement: "_",
     };
     let clean = sanitize_filename::sanitize_with_options(stem, options);
-    let clean = clean.trim_matches(|c: char| c.is_whitespace() || c == '.' || c == '-');
+    let clean = clean.trim_matches(is_edge);
     let mut end = clean.len().min(STEM_BYTES);
     while !clean.is_char_boundary(end) {
         end -= 1;
@@ -64,6 +66,11 @@ fn safe_stem(filename: &str) -> String {
         "" | "_" => "video".to_owned(),
         stem => stem.to_owned(),
     }
+}
+
+/// What means something to a shell or a file system at the start or end of a name.
+fn is_edge(c: char) -> bool {
+    c.is_whitespace() || c == '.' || c == '-'
 }
 
 /// Characters that change how their neighbours are shown, and show nothing themselves.
@@ -98,6 +105,7 @@ mod tests {
             ("a:b*c?d|e.mp4", "a_b_c_d_e"),
             ("видео.mp4", "видео"),
             ("trailing space .mp4 ", "trailing space"),
+            ("trailing dot..", "trailing dot"),
             ("", "video"),
             (".", "video"),
             ("..", "video"),
