@@ -68,12 +68,12 @@ pub fn probe_limits(limits: &Limits) -> ProbeLimits {
     }
 }
 
-/// The names are the same on both sides; a test holds them together.
-pub fn failure(reason: RejectReason, detail: String) -> Failure {
-    match reason.as_str().parse() {
-        Ok(reason) => Failure::new(reason, detail),
-        Err(_) => Failure::new(Reason::Internal, detail),
-    }
+/// The names are the same on both sides; a test holds them together. What the engine found follows
+/// the sentence that people are given for the reason.
+pub fn failure(reason: RejectReason, detail: &str) -> Failure {
+    let reason = reason.as_str().parse().unwrap_or(Reason::Internal);
+    let sentence = reason.sentence().trim_end_matches('.');
+    Failure::new(reason, format!("{sentence} ({detail})."))
 }
 
 pub fn video_facts(facts: &media::VideoFacts) -> manifest::VideoFacts {
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn every_rejection_of_the_engine_is_a_reason_of_the_fleet() {
         for reason in RejectReason::ALL {
-            let failure = failure(*reason, "x".into());
+            let failure = failure(*reason, "x");
             assert_eq!(failure.reason.as_str(), reason.as_str());
         }
     }

@@ -207,7 +207,7 @@ fn described(file: String, crc32: u32, image: &ExtractedImage) -> Image {
 /// Sorts the engine's errors by what becomes of the task.
 pub fn media_ended(error: MediaError) -> Ended {
     match error {
-        MediaError::Reject { reason, detail } => Ended::Rejected(convert::failure(reason, detail)),
+        MediaError::Reject { reason, detail } => Ended::Rejected(convert::failure(reason, &detail)),
         MediaError::EntryPoint { detail } => Ended::Replan { detail },
         MediaError::Unsupported { what } => {
             Ended::Rejected(Failure::new(Reason::UnsupportedSpec, what))

@@ -27,7 +27,8 @@ impl Default for Limits {
             video_bytes: 50_000_000_000,
             duration_seconds: 24 * 60 * 60,
             side_pixels: 16_384,
-            frame_pixels: 268_000_000,
+            // 16,384 by 8,192. A frame of twice that costs over 2 GB to decode.
+            frame_pixels: 134_217_728,
             images: 1_000_000,
             timestamps: 10_000,
             body_bytes: 256 * 1024,

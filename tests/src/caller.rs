@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// No journey may take longer than this, whatever the machine: past it something hangs.
@@ -23,6 +23,23 @@ impl Caller {
             http: local_cloud::http_client(),
             api: api.into(),
             key: key.into(),
+        }
+    }
+
+    /// With the key, and waiting where the API asks for it.
+    async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response> {
+        loop {
+            let answer = request().header("x-api-key", &self.key).send().await?;
+            if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(answer);
+            }
+            let wait = answer
+                .headers()
+                .get("retry-after")
+                .context("find retry-after")?;
+            let wait = Duration::from_secs(wait.to_str()?.parse()?);
+            ensure!(wait < PATIENCE, "asked to wait for {wait:?}");
+            tokio::time::sleep(wait).await;
         }
     }
 
