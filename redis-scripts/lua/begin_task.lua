@@ -5,13 +5,15 @@
 -- this instance on the strength of what was lost. An instance that first reported idle after the
 -- loss cannot have been named.
 --
--- KEYS   1 idle   2 seen   3 condemned   4 retiring   5 history   6 attempts of the task
+-- It is no sighting: with another of its tasks still running, it proves nothing about being idle.
+--
+-- KEYS   1 idle   2 condemned   3 retiring   4 history   5 attempts of the task
 -- ARGV   1 instance   2 receipt   3 ms since the instance's first idle report, -1 for never
 --        4 ms to settle after a loss   5 TTL ms   6 TTL ms of the attempts
 -- Reply  granted <attempt> | condemned | retiring | unsettled <ms>
--- E.g.   KEYS {f}:idle {f}:seen {f}:condemned {f}:retiring {f}:history {f}:attempts:v#0.3
+-- E.g.   KEYS {f}:idle {f}:condemned {f}:retiring {f}:history {f}:attempts:v#0.3
 --        ARGV i-0a1 r7 60000 10000 172800000 1296000000   ->   granted 1
-local idle, seen, condemned, retiring, history, attempts = unpack(KEYS)
+local idle, condemned, retiring, history, attempts = unpack(KEYS)
 local instance, receipt, first_idle, settle = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,6 +37,5 @@ else
   redis.call('PEXPIRE', attempts, ARGV[6])
   reply = 'granted ' .. redis.call('SCARD', attempts)
 end
-redis.call('ZADD', seen, now, instance)
-for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
+for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
 return reply

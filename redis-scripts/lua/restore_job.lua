@@ -1,5 +1,6 @@
 -- Rebuilds the countdown from the results that S3 holds, where Redis has lost the job or may have
--- lost part of it. A whole job is left alone, and results that are still there win.
+-- lost part of it. Results that are still there win. The list may be older than the loss, so after
+-- "restored" the caller lists and calls again, until "exists": what that list adds is all there is.
 --
 -- KEYS   1 job   2 results of this generation
 -- ARGV   1 generation   2 segments   3 TTL ms   then, for each result: segment result frames bytes
@@ -17,7 +18,7 @@ current = tonumber(current or -1)
 if current > generation then return 'superseded ' .. current end
 local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
 local counted = current == generation and tonumber(done) == redis.call('HLEN', results)
-if counted and known == history then return 'exists' end
+local whole = counted and known == history
 for i = 4, #ARGV, 4 do
   if tonumber(ARGV[i]) >= segments then
     return redis.error_reply('ERR segment ' .. ARGV[i] .. ' of ' .. segments)
@@ -29,8 +30,11 @@ if not counted then
   redis.call('HSET', job, 'generation', generation, 'segments', segments,
     'done', 0, 'frames', 0, 'bytes', 0)
 end
-if current < generation then redis.call('HDEL', job, 'lease_until') end
-redis.call('HSET', job, 'history', history)
+-- Whoever finalizes now does so under a token of before; the next one comes from the clock.
+if not whole then
+  redis.call('HDEL', job, 'token', 'lease_until')
+  redis.call('HSET', job, 'history', history)
+end
 for i = 4, #ARGV, 4 do
   if redis.call('HSETNX', results, ARGV[i], ARGV[i + 1]) == 1 then
     redis.call('HINCRBY', job, 'done', 1)
@@ -40,4 +44,5 @@ for i = 4, #ARGV, 4 do
 end
 redis.call('PEXPIRE', job, ttl)
 redis.call('PEXPIRE', results, ttl)
+if whole then return 'exists' end
 return 'restored ' .. segments - redis.call('HLEN', results)

@@ -271,6 +271,10 @@ async fn after_a_failover_nobody_is_condemned_before_reporting_idle_again() {
     tokio::time::sleep(SHORT).await;
     rig.change_history().await;
     assert!(condemn(&rig, &[&idle, &condemned], SEEN).await.is_empty());
+    // Being refused is no sign of being idle: another task may still run.
+    let refused = begin(&rig, &condemned, "t", "r").await;
+    assert_eq!(refused, Begun::Condemned);
+    assert!(condemn(&rig, &[&condemned], SEEN).await.is_empty());
     call!(rig, rig.fleet.report_idle(&idle));
     assert_eq!(
         call!(rig, rig.fleet.report_idle(&condemned)),

@@ -378,6 +378,35 @@ async fn after_a_failover_the_count_is_checked_against_s3() {
     }
 }
 
+/// Here the primary that took over has forgotten that a newer finalizer was elected.
+#[tokio::test]
+async fn after_a_failover_no_token_of_before_commits() {
+    let (rig, job) = (Rig::start().await, job());
+    call!(rig, rig.jobs.open_job(&job, 1));
+    let before = finalize(&rig, &job, 0, LEASE).await;
+    rig.change_history().await;
+    assert_eq!(
+        call!(rig, rig.jobs.renew_finalizer(&job, before, LEASE)),
+        Lease::Lost
+    );
+    assert_eq!(call!(rig, rig.jobs.commit_job(&job, before)), Commit::Lost);
+    assert_eq!(
+        call!(rig, rig.jobs.restore_job(&job, 1, &held([0]))),
+        Restoration::Restored { left: 0 }
+    );
+    assert_eq!(
+        call!(rig, rig.jobs.renew_finalizer(&job, before, LEASE)),
+        Lease::Lost
+    );
+    assert_eq!(call!(rig, rig.jobs.commit_job(&job, before)), Commit::Lost);
+    let after = finalize(&rig, &job, 0, LEASE).await;
+    assert!(after > before);
+    assert_eq!(
+        call!(rig, rig.jobs.commit_job(&job, after)),
+        Commit::Committed
+    );
+}
+
 /// Under memory pressure Redis may evict any key that has a TTL, and all of ours have.
 #[tokio::test]
 async fn evicted_results_are_noticed_and_restored() {

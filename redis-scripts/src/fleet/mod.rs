@@ -108,8 +108,8 @@ impl Fleet {
     ) -> Result<Begun, Error> {
         let lua = lua!(begin_task);
         let mut call = lua.invoke();
-        call.key(self.key("idle")).key(self.key("seen"));
-        call.key(self.key("condemned")).key(self.key("retiring"));
+        call.key(self.key("idle")).key(self.key("condemned"));
+        call.key(self.key("retiring"));
         call.key(self.key("history")).key(self.attempts_key(task));
         call.arg(instance.as_str()).arg(receipt);
         call.arg(self.first_idle_ms(instance)).arg(ms(self.settle));
@@ -186,7 +186,7 @@ impl Fleet {
         let mut call = lua.invoke();
         call.key(self.key("idle")).key(self.key("seen"));
         call.key(self.key("condemned")).key(self.key("retiring"));
-        call.arg(instance.as_str());
+        call.key(self.key("history")).arg(instance.as_str());
         call.arg(ms(condemned_for)).arg(ms(FLEET_TTL));
         let reply: String = lua.run(&self.connection, &call).await?;
         match reply.split_once(' ') {

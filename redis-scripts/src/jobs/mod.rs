@@ -132,7 +132,8 @@ impl Jobs {
     }
 
     /// After `Unknown`: rebuilds the countdown from the results that S3 holds (at most one a
-    /// segment). Call `complete_segment` again afterwards.
+    /// segment). After `Restored`, list S3 and call again, until `Exists`: Redis may have been lost
+    /// once more since the first list. Then call `complete_segment` again.
     pub async fn restore_job(
         &self,
         job: &JobId,

@@ -106,10 +106,11 @@ pub enum Commit {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restoration {
+    /// Rebuilt from a list that may be older than the loss: list and restore once more.
     Restored {
         left: u32,
     },
-    /// The job is whole; nothing was changed.
+    /// The job is whole; what the list had more was added.
     Exists,
     Superseded(Generation),
     Ended(Terminal),
