@@ -46,13 +46,7 @@ impl Caller {
     pub async fn register(&self, filename: &str, size: usize, extract: &Value) -> Result<Value> {
         let body = json!({ "filename": filename, "size": size, "extract": extract });
         let url = format!("{}/api/videos", self.api);
-        let answer = self
-            .http
-            .post(url)
-            .header("x-api-key", &self.key)
-            .json(&body)
-            .send()
-            .await?;
+        let answer = self.send(|| self.http.post(&url).json(&body)).await?;
         let status = answer.status();
         let text = answer.text().await?;
         ensure!(
@@ -98,24 +92,14 @@ impl Caller {
 
     async fn fresh_upload(&self, id: &str) -> Result<Value> {
         let url = format!("{}/api/videos/{id}/upload", self.api);
-        let answer = self
-            .http
-            .post(url)
-            .header("x-api-key", &self.key)
-            .send()
-            .await?;
+        let answer = self.send(|| self.http.post(&url)).await?;
         let body: Value = answer.error_for_status()?.json().await?;
         Ok(body.get("upload").cloned().unwrap_or(body))
     }
 
     pub async fn show(&self, id: &str) -> Result<Value> {
         let url = format!("{}/api/videos/{id}", self.api);
-        let answer = self
-            .http
-            .get(url)
-            .header("x-api-key", &self.key)
-            .send()
-            .await?;
+        let answer = self.send(|| self.http.get(&url)).await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 
@@ -152,12 +136,7 @@ impl Caller {
     /// Follows the redirect to the CDN.
     pub async fn download(&self, id: &str, what: &str) -> Result<Bytes> {
         let url = format!("{}/api/videos/{id}/{what}", self.api);
-        let answer = self
-            .http
-            .get(url)
-            .header("x-api-key", &self.key)
-            .send()
-            .await?;
+        let answer = self.send(|| self.http.get(&url)).await?;
         let status = answer.status();
         ensure!(
             status.is_success(),
