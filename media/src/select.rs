@@ -65,7 +65,7 @@ impl FramePicker {
             _ => true,
         };
         self.chosen += u64::from(chosen);
-        chosen.then_some(self.chosen - 1)
+        chosen.then(|| self.chosen - 1)
     }
 }
 
@@ -223,5 +223,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A stream may begin with frames that are no keyframes: an edit list, a cut.
+    #[test]
+    fn a_stream_that_begins_without_a_keyframe_gives_its_keyframes() {
+        let mut picker = FramePicker::new(&Request::new(Selection::Keyframes));
+        let mut choose = |at: i128, key| picker.choose(Time::new(at, 1), key, || 0.0);
+        assert_eq!(choose(0, false), None);
+        assert_eq!(choose(1, true), Some(0));
+        assert_eq!(choose(2, false), None);
+        assert_eq!(choose(3, true), Some(1));
     }
 }
