@@ -22,9 +22,12 @@ const LONG: Duration = Duration::from_secs(3600);
 const TRACES: u64 = 40;
 const STEPS: usize = 150;
 
+/// Every key with its value, as Redis writes it down.
+type Dump = Vec<(String, Vec<u8>)>;
+
 struct Both {
     model: Redis,
-    replica: Option<(Redis, Vec<(String, Vec<u8>)>)>,
+    replica: Option<(Redis, Dump)>,
     clock: [u8; JOBS],
     reported: Bits,
     old: Bits,
