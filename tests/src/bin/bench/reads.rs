@@ -42,7 +42,7 @@ pub async fn run(footage: &Path) -> Result<()> {
     let bytes: bytes::Bytes = std::fs::read(&large)?.into();
     let size = bytes.len() as f64;
     let id = caller
-        .submit("1080p.mp4", bytes, &json!({ "select": { "fps": 5 } }))
+        .submit("1080p.mp4", bytes, &json!({ "select": { "fps": 10 } }))
         .await?;
     let ended = caller.ended(&id).await?;
     ensure!(ended["state"] == "done", "{ended}");
