@@ -13,6 +13,7 @@ use redis_scripts::testing::Server;
 use redis_scripts::{Connection, Fleet, Options};
 use scale_in_guard::event::Answer;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 const INSTANCES: usize = 30_000;
 const IDLE: usize = 5_000;
@@ -69,7 +70,14 @@ async fn ask(function: &mut Function, event: &str) -> Instant {
     function.send(event.to_owned());
     let (at, text) = function.answer().await;
     let answer: Answer = serde_json::from_str(&text).expect("an answer");
-    assert_eq!(answer.instance_ids.len(), WANTED);
+    if answer.instance_ids.len() != WANTED {
+        let _ = function.child.start_kill();
+        let mut said = String::new();
+        if let Some(mut stdout) = function.child.stdout.take() {
+            let _ = stdout.read_to_string(&mut said).await;
+        }
+        panic!("named {} of {WANTED}: {said}", answer.instance_ids.len());
+    }
     at
 }
 
