@@ -199,7 +199,12 @@ impl Api {
             })?;
             checked(answer).await
         };
-        once.retry(backoff()).when(ApiError::is_transient).await
+        once.retry(backoff())
+            .when(ApiError::is_transient)
+            .notify(|error, pause| {
+                eprintln!("{error}; trying again in {:.1} s", pause.as_secs_f64());
+            })
+            .await
     }
 }
 

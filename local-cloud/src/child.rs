@@ -24,6 +24,12 @@ pub struct Program {
     pub log: PathBuf,
 }
 
+/// We may be gone before the death signal was asked for; then nobody would ever send it.
+const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
+
+/// After SIGKILL; only a process in uninterruptible I/O takes longer than moments.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub struct Child {
     name: String,
@@ -40,7 +46,16 @@ impl Child {
             .open(&program.log)?;
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "--"])
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "--",
+                "sh",
+                "-c",
+                UNLESS_ORPHANED,
+                "sh",
+            ])
+            .arg(std::process::id().to_string())
             .arg(&program.path)
             .args(&program.args)
             .env_clear()
@@ -105,8 +120,13 @@ impl Child {
             return Some(status);
         }
         tracing::warn!(name = self.name, pid = self.pid, "did not stop; killing it");
+        self.kill().await
+    }
+
+    /// SIGKILL, and the end of it.
+    pub async fn kill(&self) -> Option<ExitStatus> {
         let _ = self.signal(Signal::KILL);
-        self.wait(Duration::from_secs(5)).await
+        self.wait(GONE_WITHIN).await
     }
 
     /// The last lines it wrote, for an error message.

@@ -192,7 +192,8 @@ impl Cloud {
             })
     }
 
-    /// SIGTERM to everything, in the order of the work, then SIGKILL to what is left.
+    /// SIGTERM to what is ours, in the order of the work, then SIGKILL to what is left. Emulator
+    /// and redis-server keep nothing, and are killed: the emulator waits for idle connections.
     pub async fn shutdown(self) {
         let agents = std::mem::take(&mut *lock(&self.agents));
         futures::future::join_all(agents.iter().map(|agent| agent.child().stop(GRACE))).await;
@@ -204,8 +205,9 @@ impl Cloud {
         if let Some(handler) = handler {
             handler.stop(GRACE).await;
         }
-        self.core.redis.stop(GRACE).await;
-        self.core.emulator.stop(GRACE).await;
+        for backend in [&self.core.redis, &self.core.emulator] {
+            backend.kill().await;
+        }
     }
 }
 

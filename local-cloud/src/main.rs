@@ -1,5 +1,6 @@
 //! Runs a local cloud until Ctrl-C, SIGTERM, or, on request, until standard input closes.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let ran = tokio::runtime::Runtime::new()
         .context("start a runtime")
