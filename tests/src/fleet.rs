@@ -30,8 +30,8 @@ pub fn options(agents: usize) -> Options {
         ("FRAMEFLEET_LEASE_SECONDS", "6"),
         ("FRAMEFLEET_FINALIZER_LEASE_SECONDS", "6"),
         ("FRAMEFLEET_CONCURRENCY", "1"),
-        // Below what any clip of the journeys has in one GOP: as many segments as it allows.
-        ("FRAMEFLEET_SEGMENT_PIXELS", "1000000"),
+        // About two seconds of the footage: several segments a video.
+        ("FRAMEFLEET_SEGMENT_PIXELS", "10000000"),
         ("FRAMEFLEET_LOG_FORMAT", "text"),
     ] {
         options = options.agent_env(name, value);
