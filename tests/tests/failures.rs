@@ -14,13 +14,15 @@ use fleet_tests::{archive, corpus, fleet};
 use local_cloud::{Cloud, Component, Options, RESULTS_BUCKET, UPLOADS_BUCKET};
 use serde_json::{Value, json};
 
-/// Half a minute of real footage where there is a corpus; several segments in any case.
+/// Half a minute of real footage where there is a corpus, or else of the generated clip made for
+/// this: several segments in any case.
 fn footage() -> Result<Bytes> {
     let videos = corpus::good()?;
-    let wanted = ["h264-world-30s-audio.mp4", "gen-timecode-2min.mp4"];
+    let wanted = ["h264-world-30s-audio.mp4", "journey-30s.mp4"];
     let video = videos.iter().find(|v| wanted.contains(&v.name().as_str()));
-    let video = video.or_else(|| videos.iter().max_by_key(|v| v.samples.len()));
-    video.context("find a video")?.bytes()
+    video
+        .with_context(|| format!("find one of {wanted:?}"))?
+        .bytes()
 }
 
 fn spec() -> Value {
