@@ -2,6 +2,8 @@
 //! without a TTL.
 #![allow(dead_code)] // each test file uses its own part of this
 
+pub mod work;
+
 use std::time::Duration;
 
 use redis_scripts::testing::Server;

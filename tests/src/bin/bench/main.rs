@@ -1,6 +1,7 @@
 //! Measurements, as ratios against named peers in the same run. Absolute times mean nothing on a
 //! machine that others share, so none is promised.
 
+mod concurrency;
 mod lua;
 mod reads;
 mod stats;
@@ -13,7 +14,7 @@ use clap::Parser;
 
 #[derive(Parser)]
 struct Cli {
-    /// trip, reads or lua; all of them without a name
+    /// trip, reads, lua or concurrency; all of them without a name
     names: Vec<String>,
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
@@ -29,7 +30,7 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "reads", "lua"].contains(&name.as_str()),
+            ["trip", "reads", "lua", "concurrency"].contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }
@@ -43,6 +44,11 @@ async fn main() -> Result<()> {
     }
     if wanted("lua") {
         lua::run().await.context("measure complete_segment")?;
+    }
+    if wanted("concurrency") {
+        concurrency::run(&cli.footage, cli.runs)
+            .await
+            .context("measure tasks at once")?;
     }
     Ok(())
 }
