@@ -65,8 +65,8 @@ fn print_cloud(d: &Description) {
     println!("logs      {}", d.run_dir);
 }
 
-/// Lines that anyone can repeat: register, then send the file to where the answer says. `body` is
-/// quoted for the shell.
+/// Lines that anyone can repeat: register, then send the file to where the answer says, with the
+/// header that is part of the signature. `body` is quoted for the shell.
 fn print_request(d: &Description, file: &str, body: &str) {
     println!("\nthe request:");
     println!(
@@ -74,7 +74,7 @@ fn print_request(d: &Description, file: &str, body: &str) {
         d.api, d.api_key
     );
     println!(
-        "  tee /dev/stderr | jq -r .upload.url | xargs curl -sS -T {}",
+        "  tee /dev/stderr | jq -r .upload.url | xargs curl -sS -f -H 'if-none-match: *' -T {}",
         shell_quoted(file)
     );
 }
