@@ -215,5 +215,5 @@ module "upload_api" {
 }
 
 locals {
-  timeouts = { handler = 29, ingest = 30 }
+  timeouts = { handler = 29, ingest = 20 }
 }

@@ -21,7 +21,7 @@ pub const CDN_KEY_SECRET: &str = "framefleet/cdn-private-key";
 
 /// A net below the agents' own poison limit, which ends a video long before: a message that is
 /// handed back, as drains do, counts here too.
-const TASK_RECEIVES: u32 = 100;
+const TASK_RECEIVES: u32 = 1000;
 const EVENT_RECEIVES: u32 = 5;
 /// Agents extend it while they work.
 const TASK_VISIBILITY: u32 = 60;

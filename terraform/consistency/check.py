@@ -140,6 +140,25 @@ def scaling(work, plan):
         yield "no source reads terraform/scaling.json"
 
 
+def waits(work, plan):
+    """How often a message comes, how long it stays away and how long ingest may take are the same here and in the local stand-in."""
+    local = work.read("local-cloud/src/resources.rs") + work.read("local-cloud/src/cloud.rs")
+
+    def constant(name):
+        found = re.search(rf"const {name}: \w+ = (?:Duration::from_secs\()?(\d+)\)?;", local)
+        return int(found[1]) if found else None
+
+    tasks, events = (plan.one(f"module.queue.aws_sqs_queue.{name}") for name in ("tasks", "events"))
+    for what, have, name in [
+        ("receives of a task", json.loads(tasks["redrive_policy"])["maxReceiveCount"], "TASK_RECEIVES"),
+        ("receives of an event", json.loads(events["redrive_policy"])["maxReceiveCount"], "EVENT_RECEIVES"),
+        ("seconds that a task is away", tasks["visibility_timeout_seconds"], "TASK_VISIBILITY"),
+        ("seconds of ingest", plan.one(FUNCTIONS["ingest"])["timeout"], "INGEST_TIMEOUT"),
+    ]:
+        if have != constant(name):
+            yield f"{what}: {have} in Terraform, {constant(name)} in local-cloud ({name})"
+
+
 def names(work, plan):
     """Queues, buckets, table and metrics are called the same here, in the code and in the local stand-in."""
     fleet = plan.json["variables"]["fleet"]["value"]
@@ -189,7 +208,7 @@ def contract(work, plan):
         yield from differ("paths", json.loads(body)["paths"], paths, "the API", "openapi.yaml")
 
 
-checks = [environment, actions, narrow, redis, scaling, names, closed, contract]
+checks = [environment, actions, narrow, redis, scaling, waits, names, closed, contract]
 
 
 def main():

@@ -107,6 +107,20 @@ class Plans(unittest.TestCase):
         way = self.plan(made("m.aws_nat_gateway.n", {}), made("m.aws_vpc_security_group_egress_rule.e", {"cidr_ipv4": "0.0.0.0/0"}))
         self.assertEqual(len(list(check.closed(None, way))), 2)
 
+    def test_other_counts_and_times_are_named(self):
+        local = (
+            "const TASK_RECEIVES: u32 = 9;\nconst EVENT_RECEIVES: u32 = 5;\nconst TASK_VISIBILITY: u32 = 60;\n"
+        )
+        root = tree({"local-cloud/src/resources.rs": local,
+                     "local-cloud/src/cloud.rs": "const INGEST_TIMEOUT: Duration = Duration::from_secs(20);\n"})
+        work = type("Work", (), {"read": lambda _, path: (root / path).read_text()})()
+        queue = lambda name, receives: made(f"module.queue.aws_sqs_queue.{name}", {
+            "redrive_policy": json.dumps({"maxReceiveCount": receives}), "visibility_timeout_seconds": 60})
+        ingest = lambda seconds: made(check.FUNCTIONS["ingest"], {"timeout": seconds})
+        for receives, seconds, count in [(9, 20, 0), (10, 20, 1), (9, 30, 1), (10, 30, 2)]:
+            found = list(check.waits(work, self.plan(queue("tasks", receives), queue("events", 5), ingest(seconds))))
+            self.assertEqual(len(found), count, found)
+
     def test_what_differs_is_named_on_both_sides(self):
         self.assertEqual(len(list(check.differ("x", {"a"}, {"b"}, "here", "there"))), 2)
         self.assertEqual(list(check.differ("x", {"a"}, {"a"}, "here", "there")), [])

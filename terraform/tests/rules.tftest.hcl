@@ -92,18 +92,6 @@ run "queues" {
     ingest_timeout_seconds = 30
   }
 
-  override_resource {
-    target          = aws_sqs_queue.tasks_dead
-    override_during = plan
-    values          = { arn = "arn:aws:sqs:r:1:td.fifo" }
-  }
-
-  override_resource {
-    target          = aws_sqs_queue.events_dead
-    override_during = plan
-    values          = { arn = "arn:aws:sqs:r:1:ed" }
-  }
-
   assert {
     condition     = jsondecode(aws_sqs_queue.tasks.redrive_policy).deadLetterTargetArn == "arn:aws:sqs:r:1:td.fifo"
     error_message = "The tasks queue has no dead-letter queue."

@@ -28,9 +28,11 @@ resource "aws_sqs_queue" "tasks" {
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.tasks_dead.arn
+    deadLetterTargetArn = var.arns.tasks_dead
     maxReceiveCount     = local.tasks_receives
   })
+
+  depends_on = [aws_sqs_queue.tasks_dead]
 }
 
 resource "aws_sqs_queue" "tasks_dead" {
@@ -53,9 +55,11 @@ resource "aws_sqs_queue" "events" {
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.events_dead.arn
+    deadLetterTargetArn = var.arns.events_dead
     maxReceiveCount     = local.events_receives
   })
+
+  depends_on = [aws_sqs_queue.events_dead]
 }
 
 resource "aws_sqs_queue" "events_dead" {
