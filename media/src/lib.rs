@@ -6,6 +6,7 @@
 //! Absent on purpose: jobs, archives, networks, threads. The caller decides what runs where, and a
 //! plan never depends on how many machines there are. [`extract`] blocks.
 
+mod balance;
 mod color;
 mod decode;
 mod entries;

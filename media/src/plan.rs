@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::balance;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::VideoFacts;
 use crate::probe::Probe;
@@ -173,21 +174,21 @@ fn worth(probe: &Probe, times: &Times, clock: Clock, options: &PlanOptions) -> u
         .clamp(1, options.max_segments.max(1))
 }
 
-/// The boundaries of about `wanted` segments of equal length.
+/// The boundaries of about `wanted` segments, as alike as can be.
 fn pick(probe: &Probe, wanted: usize, exactly: bool) -> Vec<EntryPoint> {
     let entries = &probe.entries;
+    let points: Vec<i128> = entries.iter().map(|e| i128::from(e.pts)).collect();
+    let wanted = match exactly {
+        true => wanted,
+        false => balance::segments(wanted, entries.len() + 1),
+    };
     let mut picked: Vec<EntryPoint> = Vec::new();
     for i in 1..wanted {
         let at = if exactly {
             (i * (entries.len() + 1) / wanted).checked_sub(1)
         } else {
             let span = i128::from(probe.estimate.span) * i as i128 / wanted as i128;
-            let target = i128::from(probe.first_pts) + span;
-            Some(
-                entries
-                    .partition_point(|e| i128::from(e.pts) < target)
-                    .min(entries.len() - 1),
-            )
+            balance::nearest(&points, i128::from(probe.first_pts) + span)
         };
         if let Some(entry) = at.and_then(|at| entries.get(at))
             && picked.last().is_none_or(|last| last.pts < entry.pts)
