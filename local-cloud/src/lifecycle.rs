@@ -165,9 +165,9 @@ async fn call(State(shared): State<Arc<Shared>>, Form(call): Form<Call>) -> Resp
         Ok(()) => answer(
             StatusCode::OK,
             &format!(
-                r#"<{0}Response xmlns="{NAMESPACE}"><{0}Result/>{1}</{0}Response>"#,
+                r#"<{0}Response xmlns="{NAMESPACE}"><{0}Result/><ResponseMetadata>{1}</ResponseMetadata></{0}Response>"#,
                 call.action,
-                format_args!("<ResponseMetadata>{}</ResponseMetadata>", request_id()),
+                request_id(),
             ),
         ),
         Err((code, message)) => answer(
@@ -180,25 +180,25 @@ async fn call(State(shared): State<Arc<Shared>>, Form(call): Form<Call>) -> Resp
     }
 }
 
-type Refusal = (&'static str, &'static str);
+type Refusal = (&'static str, String);
 
 impl Shared {
     fn carry_out(&self, call: &Call) -> Result<(), Refusal> {
         let complete = match call.action.as_str() {
             "CompleteLifecycleAction" => true,
             "RecordLifecycleActionHeartbeat" => false,
-            _ => return Err(("InvalidAction", "Only lifecycle actions are served here.")),
+            _ => return Err(("InvalidAction", "No such action is served here".into())),
         };
         if call.auto_scaling_group_name != self.group {
-            return Err(("ValidationError", "Group not found."));
+            return Err(("ValidationError", "No such group".into()));
         }
         if call.lifecycle_hook_name != self.hook {
-            return Err(("ValidationError", "No such lifecycle hook."));
+            return Err(("ValidationError", "No such lifecycle hook".into()));
         }
         let result = call.lifecycle_action_result.as_deref();
         if complete && !matches!(result, Some("CONTINUE" | "ABANDON")) {
-            let why = "The lifecycle action result must be CONTINUE or ABANDON.";
-            return Err(("ValidationError", why));
+            let why = "The lifecycle action result must be CONTINUE or ABANDON";
+            return Err(("ValidationError", why.into()));
         }
         let mut actions = locked(&self.actions);
         let now = Instant::now();
@@ -213,7 +213,12 @@ impl Shared {
             }
         });
         let Some((_, action)) = asked else {
-            return Err(("ValidationError", "No active Lifecycle Action found."));
+            // As AWS says it. Only what has an id's shape is repeated into the XML.
+            let id = call.instance_id.as_ref();
+            let id = id.and_then(|id| id.parse::<fleet_core::InstanceId>().ok());
+            let id = id.map_or_else(String::new, |id| format!(" with instance ID {id}"));
+            let why = format!("No active Lifecycle Action found{id}");
+            return Err(("ValidationError", why));
         };
         if complete {
             action.state.send_replace(Wait::Completed);
