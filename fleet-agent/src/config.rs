@@ -6,6 +6,8 @@ use fleet_aws::clients::Patience;
 use fleet_core::config::{ConfigError, Lookup};
 use fleet_core::{InstanceId, Limits};
 
+use crate::notice::Allowance;
+
 /// About half a second of one core: short videos are divided too, and a lost machine loses little.
 const SEGMENT_PIXELS: u64 = 150_000_000;
 
@@ -33,6 +35,19 @@ pub struct Config {
     pub job_ttl: Duration,
     /// How long running tasks may go on after SIGTERM before they are handed back.
     pub drain: Duration,
+    /// Between two looks at instance metadata.
+    pub metadata_poll: Duration,
+    /// There is none, as on a laptop.
+    pub metadata_disabled: bool,
+    /// What running work gets of each kind of notice.
+    pub allowance: Allowance,
+    /// The Auto Scaling group and its terminating hook, where there are any.
+    pub hook: Option<HookName>,
+    /// Between heartbeats of the terminating hook.
+    pub hook_heartbeat: Duration,
+    /// Auto Scaling may spare an instance that it was offered, and a refresh may be called off; after
+    /// this long without a task the instance asks to work again.
+    pub reprieve_after: Duration,
     /// Attempts at one task that may end with a dead agent before its video fails.
     pub attempts: u32,
     /// Decode work worth one segment, in pixels.
@@ -44,11 +59,18 @@ pub struct Config {
     pub patience: Patience,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookName {
+    pub group: String,
+    pub hook: String,
+}
+
 impl Config {
     pub fn from_lookup(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let plan = media::PlanOptions::default();
         let seconds = |name, default: u64| lookup.parsed_or(name, default).map(Duration::from_secs);
+        let reprieve_after = seconds("FRAMEFLEET_REPRIEVE_SECONDS", 5 * 60)?;
         Ok(Self {
             fleet: lookup.required("FRAMEFLEET_FLEET")?,
             instance: lookup
@@ -68,6 +90,21 @@ impl Config {
                 .max(Duration::from_secs(3)),
             job_ttl: seconds("FRAMEFLEET_JOB_TTL_SECONDS", 7 * 24 * 60 * 60)?,
             drain: seconds("FRAMEFLEET_DRAIN_SECONDS", 90)?,
+            metadata_poll: seconds("FRAMEFLEET_METADATA_POLL_SECONDS", 5)?
+                .max(Duration::from_secs(1)),
+            // The SDK's own variable.
+            metadata_disabled: lookup
+                .text("AWS_EC2_METADATA_DISABLED")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            allowance: Allowance {
+                margin: seconds("FRAMEFLEET_INTERRUPTION_MARGIN_SECONDS", 20)?,
+                termination: seconds("FRAMEFLEET_TERMINATION_SECONDS", 60 * 60)?,
+                aside: reprieve_after,
+            },
+            hook: hook(lookup)?,
+            hook_heartbeat: seconds("FRAMEFLEET_HOOK_HEARTBEAT_SECONDS", 60)?
+                .max(Duration::from_secs(1)),
+            reprieve_after,
             attempts: lookup.parsed_or("FRAMEFLEET_ATTEMPTS", 3)?,
             segment_pixels: lookup.parsed_or("FRAMEFLEET_SEGMENT_PIXELS", SEGMENT_PIXELS)?,
             max_segments: lookup.parsed_or("FRAMEFLEET_MAX_SEGMENTS", plan.max_segments)?,
@@ -75,6 +112,19 @@ impl Config {
             limits: Limits::from_lookup(lookup)?,
             patience: Patience::from_lookup(lookup)?,
         })
+    }
+}
+
+/// Both names or none: with one of them no hook can be completed, and a machine would be kept for
+/// its whole timeout each time.
+fn hook(lookup: &Lookup<'_>) -> Result<Option<HookName>, ConfigError> {
+    let group = lookup.text("FRAMEFLEET_GROUP_NAME");
+    let hook = lookup.text("FRAMEFLEET_HOOK_NAME");
+    match (group, hook) {
+        (Some(group), Some(hook)) => Ok(Some(HookName { group, hook })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::Missing("FRAMEFLEET_HOOK_NAME")),
+        (None, Some(_)) => Err(ConfigError::Missing("FRAMEFLEET_GROUP_NAME")),
     }
 }
 
@@ -102,6 +152,33 @@ mod tests {
         let config = Config::from_lookup(&Lookup::new(&table)).unwrap();
         assert_eq!(config.poll, Duration::from_secs(20));
         assert!(config.concurrency >= 1);
+    }
+
+    #[test]
+    fn group_and_hook_are_named_together_or_not_at_all() {
+        for (group, hook, want) in [
+            (None, None, Ok(None)),
+            (
+                Some("g"),
+                None,
+                Err(ConfigError::Missing("FRAMEFLEET_HOOK_NAME")),
+            ),
+            (
+                None,
+                Some("h"),
+                Err(ConfigError::Missing("FRAMEFLEET_GROUP_NAME")),
+            ),
+            (Some("g"), Some("h"), Ok(Some(("g".into(), "h".into())))),
+        ] {
+            let lookup = |name: &str| match name {
+                "FRAMEFLEET_GROUP_NAME" => group.map(str::to_owned),
+                "FRAMEFLEET_HOOK_NAME" => hook.map(str::to_owned),
+                _ => table(name),
+            };
+            let config = Config::from_lookup(&Lookup::new(&lookup));
+            let named = config.map(|c| c.hook.map(|names| (names.group, names.hook)));
+            assert_eq!(named, want);
+        }
     }
 
     #[test]

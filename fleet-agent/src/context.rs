@@ -9,6 +9,8 @@ use futures::future::BoxFuture;
 use redis_scripts::{Connection, Fleet, Jobs, Options};
 
 use crate::config::Config;
+use crate::hook::Hook;
+use crate::machine::Machine;
 use crate::source::BlockCache;
 use crate::store::Store;
 
@@ -22,6 +24,10 @@ pub struct Context {
     pub fleet: Fleet,
     pub metrics: Metrics,
     pub cache: BlockCache,
+    /// None where instance metadata is disabled.
+    pub machine: Option<Machine>,
+    /// None outside a group.
+    pub hook: Option<Hook>,
 }
 
 impl Context {
@@ -32,6 +38,23 @@ impl Context {
         let redis_url = fleet_aws::secrets::redis_url(&aws, &config.redis_url, secret).await?;
         let redis = Connection::lazy(&Options::new(redis_url))?;
         let s3 = aws_sdk_s3::Client::new(&aws);
+        let machine = (!config.metadata_disabled).then(|| Machine::new(&aws));
+        let mut fleet = Fleet::new(&redis, &config.fleet)?;
+        if let Some(machine) = &machine {
+            match machine.place().await {
+                Ok(Some(place)) => fleet = fleet.with_place(place),
+                Ok(None) => {}
+                // The guard then knows the place of an idle machine from the group's list only.
+                Err(error) => tracing::warn!(%error, "could not learn zone and market"),
+            }
+        }
+        let hook = config.hook.as_ref().map(|names| Hook {
+            client: aws_sdk_autoscaling::Client::new(&aws),
+            group: names.group.clone(),
+            name: names.hook.clone(),
+            instance: config.instance.clone(),
+            every: config.hook_heartbeat,
+        });
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&aws);
         Ok(Self {
             videos: Videos::new(aws_sdk_dynamodb::Client::new(&aws), &config.table),
@@ -41,9 +64,11 @@ impl Context {
                 bucket: config.results_bucket.clone(),
             },
             jobs: Jobs::new(&redis).with_ttl(config.job_ttl),
-            fleet: Fleet::new(&redis, &config.fleet)?,
+            fleet,
             metrics: Metrics::new(cloudwatch, &config.metrics_namespace, &config.fleet),
             cache: BlockCache::new(config.cache_bytes),
+            machine,
+            hook,
             config,
         })
     }

@@ -9,18 +9,23 @@ mod convert;
 mod drain;
 mod finalize;
 mod fragment;
+mod hook;
 mod idle;
 mod lease;
+mod machine;
 mod naming;
+mod notice;
 mod outcome;
 mod planner;
 mod records;
+mod restore;
 mod segment;
 mod sizing;
 mod source;
 mod splice;
 mod store;
 mod task;
+mod watch;
 mod worker;
 
 use anyhow::Context as _;
@@ -35,6 +40,9 @@ async fn main() -> anyhow::Result<()> {
     let lookup = Lookup::new(&from_env);
     fleet_aws::logging::init(&lookup)?;
     let config = config::Config::from_lookup(&lookup).context("read the configuration")?;
+    let drain = drain::Drain::default();
+    drain.on_signal(config.drain);
     let context = context::Context::connect(config).await.context("connect")?;
-    worker::run(context, drain::on_signal()).await
+    worker::run(context, drain).await;
+    Ok(())
 }

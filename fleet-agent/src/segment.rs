@@ -11,7 +11,7 @@ use fleet_aws::row::{Progress, Row};
 use fleet_core::manifest::Image;
 use fleet_core::{Failure, Reason, keys};
 use media::{ExtractedImage, MediaError};
-use redis_scripts::{Completion, JobId, Restoration, SegmentResult};
+use redis_scripts::{Completion, JobId, SegmentResult};
 use tokio::sync::mpsc;
 use zip_splice::FragmentWriter;
 
@@ -21,7 +21,7 @@ use crate::fragment::{self, Chunk};
 use crate::outcome::Ended;
 use crate::records::{FragmentRecord, PlanRecord};
 use crate::source::{Object, ReadStats, S3Source, SourceError};
-use crate::{cleanup, convert, finalize, naming};
+use crate::{cleanup, convert, finalize, naming, restore};
 
 /// Bytes handed to the uploader at once.
 const CHUNK: usize = 1024 * 1024;
@@ -341,25 +341,23 @@ async fn restore(
     plan: &PlanRecord,
     job: &JobId,
 ) -> Result<(), Ended> {
-    let records = held(context, row, plan.generation, None).await?;
-    let results: Vec<SegmentResult> = records
-        .into_iter()
-        .map(|record| SegmentResult {
-            segment: record.segment,
-            result: record.attempt,
-            frames: record.images.len() as u64,
-            bytes: record.zip.entries_len,
-        })
-        .collect();
     let count = u32::try_from(plan.plan.segments.len()).unwrap_or(u32::MAX);
-    let restored = patiently(|| context.jobs.restore_job(job, count, &results)).await?;
-    match restored {
-        Restoration::Restored { left } => {
-            tracing::warn!(video = %row.video, left, "Redis had lost the job; restored from S3");
-        }
-        Restoration::Exists | Restoration::Superseded(_) | Restoration::Ended(_) => {}
-    }
-    Ok(())
+    let list = || async {
+        let records = held(context, row, plan.generation, None).await?;
+        Ok(records
+            .into_iter()
+            .map(|record| SegmentResult {
+                segment: record.segment,
+                result: record.attempt,
+                frames: record.images.len() as u64,
+                bytes: record.zip.entries_len,
+            })
+            .collect())
+    };
+    restore::until_settled(list, |results: Vec<SegmentResult>| async move {
+        Ok(patiently(|| context.jobs.restore_job(job, count, &results)).await?)
+    })
+    .await
 }
 
 /// The video ended without us; if its row says so too, our fragment goes with the rest.

@@ -1,5 +1,7 @@
 //! One message from begin to end: lease, permission, work, and what becomes of the message.
 
+use std::time::Duration;
+
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use fleet_aws::row::Row;
 use fleet_aws::videos::{Advance, Change};
@@ -33,18 +35,31 @@ pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standi
     };
     let received = received(&message);
     let id = task.id();
+    // It came while this machine was told to take nothing.
+    if drain.takes_nothing() {
+        tracing::info!(task = %id, "not begun; the message goes back");
+        lease.hand_back(Duration::ZERO).await;
+        return Standing::Receiving;
+    }
     let receipt = format!("{}.{received}", message.message_id().unwrap_or_default());
-    let begun = patiently(|| context.fleet.begin_task(&config.instance, &id, &receipt)).await;
+    let begin = patiently(|| context.fleet.begin_task(&config.instance, &id, &receipt));
+    let begun = tokio::select! {
+        begun = begin => begun,
+        () = drain.abandoned() => {
+            lease.hand_back(Duration::ZERO).await;
+            return Standing::Receiving;
+        }
+    };
     let attempt = match begun {
         Ok(Begun::Granted { attempt }) => attempt,
         Ok(Begun::Unsettled { wait }) => {
-            lease.hand_back(std::time::Duration::ZERO).await;
+            lease.hand_back(Duration::ZERO).await;
             tokio::time::sleep(wait).await;
             return Standing::Receiving;
         }
         Ok(refused) => {
             tracing::info!(task = %id, ?refused, "refused; the message goes back");
-            lease.hand_back(std::time::Duration::ZERO).await;
+            lease.hand_back(Duration::ZERO).await;
             return Standing::after(refused);
         }
         Err(error) => {
@@ -57,11 +72,18 @@ pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standi
         }
     };
     tracing::info!(task = %id, attempt, "begun");
-    let ended = run(context, &task, attempt, received, &drain).await;
-    let ended = settle(context, &task, ended, &drain).await;
+    // A task that does not notice in time that its time is up is dropped where it stands, as if the
+    // machine had died there; only the message goes back at once.
+    let ended = tokio::select! {
+        ended = work(context, &task, attempt, received, &drain) => ended,
+        () = drain.abandoned() => Ended::Interrupted,
+    };
+    // From here on this machine no longer holds the task.
+    tracing::info!(task = %id, "ended");
     match verdict(&ended, received) {
         Verdict::Delete => lease.delete().await,
         Verdict::HandBack(delay) => {
+            tracing::info!(task = %id, ?delay, interrupted = drain.interrupted(), "handed back");
             // A hand-back is free: it must not count towards the poison limit.
             if let Err(error) = patiently(|| context.fleet.hand_back(&id, &receipt)).await {
                 tracing::warn!(task = %id, %error, "could not take an attempt back");
@@ -70,6 +92,11 @@ pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standi
         }
     }
     Standing::Receiving
+}
+
+async fn work(context: &Context, task: &Task, attempt: u32, received: u32, drain: &Drain) -> Ended {
+    let ended = run(context, task, attempt, received, drain).await;
+    settle(context, task, ended, drain).await
 }
 
 async fn run(

@@ -6,87 +6,87 @@ use std::time::Duration;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::context::{Context, patiently};
-use crate::drain::{Ask, Drain};
-use crate::idle::{self, Standing};
+use crate::drain::Drain;
+use crate::idle::{self, Duty, Standing};
 use crate::task;
+use crate::watch::Watcher;
 
 /// After a failed receive; the SDK has backed off and tried several times by then.
 const PAUSE: Duration = Duration::from_secs(2);
+/// For what still runs when the time is up.
+const HAND_BACK: Duration = Duration::from_secs(15);
+/// For completing the hook once the process is told to end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
-pub async fn run(context: Context, (_ask, mut drain): (Ask, Drain)) -> anyhow::Result<()> {
+pub async fn run(context: Context, drain: Drain) {
     let context = Arc::new(context);
     let config = &context.config;
+    let watcher = Watcher::start(&context, &drain).await;
+    let watching = watcher.map(|watcher| tokio::spawn(watcher.run()));
     tracing::info!(instance = %config.instance, concurrency = config.concurrency, "ready for tasks");
-    let slots = Arc::new(Semaphore::new(config.concurrency));
     let mut running: JoinSet<Standing> = JoinSet::new();
-    let mut standing = Standing::Receiving;
+    work(&context, &mut running, &drain).await;
+    finish(&context, running, &drain).await;
+    leave(&context, &drain).await;
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+}
+
+/// Until no new work is wanted of this machine any more.
+async fn work(context: &Arc<Context>, running: &mut JoinSet<Standing>, drain: &Drain) {
+    let concurrency = context.config.concurrency;
+    let mut duty = Duty::new();
     while !drain.is_asked() {
-        if standing != Standing::Receiving {
+        while let Some(ended) = running.try_join_next() {
+            duty.hear(ended.unwrap_or(Standing::Receiving));
+        }
+        if !duty.receives() || drain.takes_nothing() {
             // Nothing is received now; what runs is finished, and then the guard decides.
-            standing = idle::hold(&context, standing, &mut running, &mut drain).await;
+            idle::hold(context, &mut duty, running, drain).await;
             continue;
         }
-        let free = tokio::select! {
-            free = free_slots(&slots, config.concurrency) => free,
-            () = drain.asked() => break,
-        };
-        let received = tokio::select! {
-            received = receive(&context, free.len()) => received,
-            () = drain.asked() => break,
-        };
-        while let Some(ended) = running.try_join_next() {
-            standing = standing.worst(ended.unwrap_or(Standing::Receiving));
+        if running.len() >= concurrency {
+            tokio::select! {
+                Some(ended) = running.join_next() => duty.hear(ended.unwrap_or(Standing::Receiving)),
+                () = drain.asked() => {}
+            }
+            continue;
         }
+        let received = tokio::select! {
+            received = receive(context, concurrency - running.len()) => received,
+            () = drain.changed_from(false) => continue,
+        };
         match received {
             Err(error) => {
                 tracing::warn!(%error, "could not receive; trying again");
-                tokio::time::sleep(PAUSE).await;
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = drain.asked() => {}
+                }
             }
             Ok(messages) if messages.is_empty() => {
-                drop(free);
+                while let Some(ended) = running.try_join_next() {
+                    duty.hear(ended.unwrap_or(Standing::Receiving));
+                }
                 if running.is_empty() {
-                    standing = standing.worst(idle::report(&context).await);
+                    duty.hear(idle::report(context).await);
                 }
             }
             Ok(messages) => {
-                for (message, permit) in messages.into_iter().zip(free) {
-                    running.spawn(work(context.clone(), message, permit, drain.clone()));
+                for message in messages {
+                    let (context, drain) = (context.clone(), drain.clone());
+                    running.spawn(async move { task::handle(&context, message, drain).await });
                 }
             }
         }
     }
-    finish(&context, running, &drain).await;
-    Ok(())
 }
 
-async fn work(
-    context: Arc<Context>,
-    message: Message,
-    permit: OwnedSemaphorePermit,
-    drain: Drain,
-) -> Standing {
-    let standing = task::handle(&context, message, drain).await;
-    drop(permit);
-    standing
-}
-
-/// At least one permit, and as many more as are free. SQS gives at most ten messages.
-async fn free_slots(slots: &Arc<Semaphore>, most: usize) -> Vec<OwnedSemaphorePermit> {
-    let mut free = Vec::new();
-    // The semaphore is never closed.
-    free.extend(slots.clone().acquire_owned().await);
-    while free.len() < most.min(10)
-        && let Ok(permit) = slots.clone().try_acquire_owned()
-    {
-        free.push(permit);
-    }
-    free
-}
-
+/// SQS gives at most ten messages.
 async fn receive(context: &Context, most: usize) -> Result<Vec<Message>, String> {
     let config = &context.config;
     let seconds = |d: Duration| i32::try_from(d.as_secs()).unwrap_or(i32::MAX);
@@ -95,7 +95,7 @@ async fn receive(context: &Context, most: usize) -> Result<Vec<Message>, String>
         .client()
         .receive_message()
         .queue_url(context.queue.url())
-        .max_number_of_messages(i32::try_from(most).unwrap_or(1))
+        .max_number_of_messages(i32::try_from(most.min(10)).unwrap_or(1))
         .wait_time_seconds(seconds(config.poll))
         .visibility_timeout(seconds(config.lease))
         .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
@@ -106,20 +106,25 @@ async fn receive(context: &Context, most: usize) -> Result<Vec<Message>, String>
 }
 
 /// Two independent facts end a drain: everything has finished, or the time is up and what still
-/// runs has been handed back.
+/// runs has been handed back. A terminating hook is prolonged meanwhile.
 async fn finish(context: &Context, mut running: JoinSet<Standing>, drain: &Drain) {
     tracing::info!(tasks = running.len(), "draining");
-    let all = async { while running.join_next().await.is_some() {} };
-    if tokio::time::timeout(context.config.drain, all)
-        .await
-        .is_err()
-    {
+    let prolonging = async {
+        match &context.hook {
+            Some(hook) => hook.keep(drain).await,
+            None => std::future::pending().await,
+        }
+    };
+    let in_time = tokio::select! {
+        biased;
+        () = async { while running.join_next().await.is_some() {} } => true,
+        () = drain.overdue() => false,
+        () = prolonging => unreachable!("it never ends"),
+    };
+    if !in_time {
         drain.interrupt();
         let handed_back = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(15), handed_back)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(HAND_BACK, handed_back).await.is_err() {
             tracing::warn!("some tasks did not stop; their messages return when their leases end");
         }
     }
@@ -127,5 +132,30 @@ async fn finish(context: &Context, mut running: JoinSet<Standing>, drain: &Drain
     match tokio::time::timeout(Duration::from_secs(5), patiently(forget)).await {
         Ok(Ok(())) => tracing::info!("drained"),
         _ => tracing::warn!("drained, but could not sign off from Redis"),
+    }
+}
+
+/// A drained process ends when it is told to. Where the machine is to go, it stays until then: the
+/// init system would only start it again, and Auto Scaling may still ask for the hook.
+async fn leave(context: &Context, drain: &Drain) {
+    let mut told = false;
+    loop {
+        if drain.is_terminating() && !told {
+            if let Some(hook) = &context.hook {
+                tokio::select! {
+                    () = hook.complete() => {}
+                    () = drain.stopping_for(LAST_WORDS) => {}
+                }
+            }
+            told = true;
+        }
+        tokio::select! {
+            () = drain.stopping() => return,
+            () = drain.withdrawn() => {
+                tracing::info!("the machine stays after all; ending, to be started anew");
+                return;
+            }
+            () = drain.terminating(), if !told => {}
+        }
     }
 }

@@ -10,20 +10,31 @@ use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
 
 use crate::child::Child;
+use crate::metadata::Metadata;
 
 #[derive(Debug)]
 pub struct Agent {
     instance_id: String,
     child: Child,
+    metadata: Metadata,
 }
 
 impl Agent {
-    pub(crate) fn new(instance_id: String, child: Child) -> Self {
-        Self { instance_id, child }
+    pub(crate) fn new(instance_id: String, child: Child, metadata: Metadata) -> Self {
+        Self {
+            instance_id,
+            child,
+            metadata,
+        }
     }
 
     pub fn instance_id(&self) -> &str {
         &self.instance_id
+    }
+
+    /// Its zone and market, and what EC2 and Auto Scaling let it know.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     pub fn pid(&self) -> u32 {

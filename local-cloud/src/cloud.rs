@@ -15,7 +15,10 @@ use crate::cdn::{Cdn, Distribution, Signer};
 use crate::child::Child;
 use crate::error::StartError;
 use crate::lambda::{Function, Mapping, Settings, run_mapping};
+use crate::lifecycle::Lifecycle;
+use crate::metadata::{Identity, Market, Metadata};
 use crate::options::{Component, Options};
+use crate::place;
 use crate::programs::{Addresses, Programs};
 use crate::resources::{self, Queues, RESULTS_BUCKET};
 use crate::scratch::Scratch;
@@ -50,6 +53,7 @@ struct Core {
     handler: Mutex<Option<Child>>,
     ingest: Arc<Function>,
     cdn: Cdn,
+    lifecycle: Lifecycle,
     programs: Programs,
     addresses: Addresses,
     api_key: String,
@@ -91,18 +95,39 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// One more agent; `env` is added to what all agents get.
+    /// One more agent; `env` is added to what all agents get. Zone and market follow from how many
+    /// were started before.
     pub fn start_agent(&self, env: &[(&str, &str)]) -> Result<Arc<Agent>, StartError> {
+        let (zone, market) = place::nth(lock(&self.agents).len());
+        self.start_agent_in(zone, market, env)
+    }
+
+    pub fn start_agent_in(
+        &self,
+        zone: &str,
+        market: Market,
+        env: &[(&str, &str)],
+    ) -> Result<Arc<Agent>, StartError> {
         let core = &self.core;
         let id = lock(&core.instance_ids).next();
-        let mut program = core.programs.agent(&core.addresses, &id);
+        let identity = Identity {
+            instance_id: id.clone(),
+            zone: zone.to_owned(),
+            market,
+            region: crate::REGION.to_owned(),
+            group: crate::GROUP.to_owned(),
+        };
+        let runtime = self.runtime.as_ref().expect("it ends with the cloud");
+        let metadata = Metadata::start_on(runtime.handle(), identity)
+            .map_err(|e| StartError::setup("serve an agent's instance metadata", e))?;
+        let mut program = core.programs.agent(&core.addresses, &metadata);
         let added = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         program.env.extend(added);
         let child = Child::start(&program).map_err(|source| StartError::Spawn {
             name: program.name.clone(),
             source,
         })?;
-        let agent = Arc::new(Agent::new(id, child));
+        let agent = Arc::new(Agent::new(id, child, metadata));
         lock(&self.agents).push(agent.clone());
         Ok(agent)
     }
@@ -136,6 +161,11 @@ impl Cloud {
 
     pub fn cdn_key_pair_id(&self) -> &str {
         &self.core.addresses.key_pair_id
+    }
+
+    /// The terminating hooks of this cloud's agents.
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.core.lifecycle
     }
 
     pub fn queues(&self) -> &Queues {
@@ -257,6 +287,9 @@ impl Core {
         let cdn = Cdn::start(listener, distribution)
             .map_err(|e| StartError::setup("start the CDN", e))?;
 
+        let lifecycle = Lifecycle::start(crate::GROUP, crate::HOOK)
+            .await
+            .map_err(|e| StartError::setup("start the Auto Scaling API", e))?;
         let api_key = uuid::Uuid::new_v4().simple().to_string();
         let mut addresses = Addresses {
             aws,
@@ -265,6 +298,7 @@ impl Core {
             tasks_queue: queues.tasks.clone(),
             key_pair_id,
             api_key: api_key.clone(),
+            auto_scaling: lifecycle.address(),
             // Known once the handler listens.
             api: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
@@ -293,6 +327,7 @@ impl Core {
             handler: Mutex::new(Some(handler)),
             ingest,
             cdn,
+            lifecycle,
             programs: programs.with_logs(scratch.path()),
             addresses,
             api_key,

@@ -1,6 +1,7 @@
 //! The laptop's AWS: starts the emulator and redis-server, creates what Terraform creates in an
 //! account, runs the very binaries that run on AWS, and stands in for what no emulator does: the
-//! Lambda runtime API with its SQS event source, and CloudFront's signature check.
+//! Lambda runtime API with its SQS event source, CloudFront's signature check, instance metadata
+//! and lifecycle hooks.
 //!
 //! Absent: any knowledge of videos, and any code path of its own in the components. They get an
 //! endpoint in `AWS_ENDPOINT_URL` and cannot tell where they run.
@@ -13,7 +14,10 @@ mod cloud;
 mod describe;
 mod error;
 mod lambda;
+mod lifecycle;
+mod metadata;
 mod options;
+mod place;
 mod programs;
 mod ready;
 mod resources;
@@ -26,6 +30,8 @@ pub use cloud::{Cloud, QueueDepths};
 pub use describe::{AgentDescription, Description};
 pub use error::StartError;
 pub use lambda::{Function, InvokeError, Settings};
+pub use lifecycle::{HookEnd, Lifecycle};
+pub use metadata::{Identity, Market, Metadata};
 pub use options::{Component, Env, Options, Route};
 pub use resources::{CDN_KEY_SECRET, Queues, RESULTS_BUCKET, TABLE, UPLOADS_BUCKET};
 
@@ -33,6 +39,9 @@ pub const REGION: &str = "us-east-1";
 /// Whose API key the local one is.
 pub const TENANT: &str = "local";
 pub const FLEET: &str = "local";
+/// The Auto Scaling group of the agents, and its terminating hook.
+pub const GROUP: &str = "local-agents";
+pub const HOOK: &str = "drain";
 pub const METRICS_NAMESPACE: &str = "Framefleet";
 
 /// An HTTP client for whoever talks to a local cloud. Another crate of the build may have switched

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::child::{Child, Program};
 use crate::error::StartError;
+use crate::metadata::Metadata;
 use crate::options::{Component, Env, Options, Route};
 use crate::ready::{free_address, wait_until};
 use crate::resources::{CDN_KEY_SECRET, RESULTS_BUCKET, TABLE, UPLOADS_BUCKET};
@@ -23,6 +24,8 @@ pub struct Addresses {
     pub tasks_queue: String,
     pub key_pair_id: String,
     pub api_key: String,
+    /// The Auto Scaling API.
+    pub auto_scaling: SocketAddr,
 }
 
 #[derive(Clone)]
@@ -86,9 +89,11 @@ impl Programs {
         self.directory.join(component.binary())
     }
 
-    pub fn agent(&self, addresses: &Addresses, instance_id: &str) -> Program {
+    pub fn agent(&self, addresses: &Addresses, metadata: &Metadata) -> Program {
+        let instance_id = &metadata.identity().instance_id;
         let mut env = self.env(Component::Agent, addresses);
-        env.push(("FRAMEFLEET_INSTANCE_ID".into(), instance_id.into()));
+        env.push(("FRAMEFLEET_INSTANCE_ID".into(), instance_id.clone()));
+        env.push(("AWS_EC2_METADATA_SERVICE_ENDPOINT".into(), metadata.url()));
         env.extend(self.agent_env.iter().cloned());
         Program {
             name: format!("agent-{instance_id}"),
@@ -153,7 +158,6 @@ impl Programs {
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.into()),
             ("AWS_CONFIG_FILE", "/dev/null".into()),
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".into()),
-            ("AWS_EC2_METADATA_DISABLED", "true".into()),
             ("FRAMEFLEET_FLEET", crate::FLEET.into()),
             (
                 "FRAMEFLEET_METRICS_NAMESPACE",
@@ -170,6 +174,19 @@ impl Programs {
         }
         if component != Component::Ingest {
             env.push(("FRAMEFLEET_REDIS_URL", format!("redis://{redis}")));
+        }
+        // A function has no instance metadata; an agent gets a service of its own.
+        if component != Component::Agent {
+            env.push(("AWS_EC2_METADATA_DISABLED", "true".into()));
+        } else {
+            env.extend([
+                (
+                    "AWS_ENDPOINT_URL_AUTO_SCALING",
+                    format!("http://{}", addresses.auto_scaling),
+                ),
+                ("FRAMEFLEET_GROUP_NAME", crate::GROUP.into()),
+                ("FRAMEFLEET_HOOK_NAME", crate::HOOK.into()),
+            ]);
         }
         if component == Component::UploadHandler {
             env.extend([

@@ -1,5 +1,6 @@
 //! One call: read, ask Redis, decide, condemn, answer. Everything that can fail ends here.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,8 +30,11 @@ pub enum Fault {
     Redis(#[from] redis_scripts::Error),
     #[error(transparent)]
     Secret(#[from] secrets::SecretError),
-    #[error("decide: not done within {} ms", .0.as_millis())]
-    TimedOut(Duration),
+    #[error("{stage}: not done within {} ms", .limit.as_millis())]
+    TimedOut {
+        stage: &'static str,
+        limit: Duration,
+    },
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -58,7 +62,8 @@ impl Guard {
 
     /// Connects ahead of the first call. A failure is only logged: the call will try again.
     pub async fn warm_up(&self) {
-        if let Err(fault) = within(CONNECT_WITHIN, self.fleet()).await {
+        let stage = Cell::new("connect");
+        if let Err(fault) = within(CONNECT_WITHIN, &stage, self.fleet()).await {
             tracing::warn!(%fault, "could not connect at start");
         }
     }
@@ -66,7 +71,8 @@ impl Guard {
     /// Never fails, and never takes longer than `ANSWER_WITHIN` (and the parsing of the event).
     pub async fn answer(&self, event: &str) -> Answer {
         let start = Instant::now();
-        let outcome = match within(ANSWER_WITHIN, self.carry_out(event)).await {
+        let stage = Cell::new("read the event");
+        let outcome = match within(ANSWER_WITHIN, &stage, self.carry_out(event, &stage)).await {
             Ok(outcome) => outcome,
             Err(fault) => Outcome {
                 answer: Answer::default(),
@@ -84,7 +90,7 @@ impl Guard {
         outcome.answer
     }
 
-    async fn carry_out(&self, event: &str) -> Result<Outcome, Fault> {
+    async fn carry_out(&self, event: &str, stage: &Cell<&'static str>) -> Result<Outcome, Fault> {
         let event: Event<'_> = serde_json::from_str(event)?;
         let capacities = event.capacity_to_terminate.iter().map(|c| c.capacity);
         let wanted = capacities.fold(0, u64::saturating_add);
@@ -96,8 +102,11 @@ impl Guard {
         if wanted == 0 {
             return Ok(outcome);
         }
+        stage.set("connect");
         let fleet = self.fleet().await?;
+        stage.set("read the fleet");
         let decision = decide(&event, &fleet.fleet_status().await?);
+        stage.set("condemn");
         if !decision.offer.is_empty() {
             outcome.answer.instance_ids = fleet.condemn(&decision.offer, SEEN_WITHIN).await?;
         }
@@ -127,7 +136,7 @@ impl Guard {
         }
         let options = Options {
             connect_timeout: Duration::from_millis(300),
-            reply_timeout: Duration::from_millis(500),
+            reply_timeout: ANSWER_WITHIN,
             retries: 1,
             ..Options::new(self.redis_url().await?)
         };
@@ -181,9 +190,11 @@ impl Guard {
 
 async fn within<T>(
     limit: Duration,
+    stage: &Cell<&'static str>,
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Fault> {
-    timeout(limit, work)
-        .await
-        .unwrap_or(Err(Fault::TimedOut(limit)))
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        let stage = stage.get();
+        Err(Fault::TimedOut { stage, limit })
+    })
 }

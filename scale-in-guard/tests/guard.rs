@@ -145,6 +145,35 @@ async fn with_redis_away_or_hanging_the_answer_is_empty_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_redis_that_hangs_in_the_middle_is_named_with_the_stage_it_hung_in() {
+    let server = Server::start();
+    let idle = id(LISTED[0]);
+    fleet(&server).await.report_idle(&idle).await.unwrap();
+    let mut guard = guard(&server.url()).await;
+    assert_eq!(ask(&mut guard, DOCUMENTED).await.0, [LISTED[0]]);
+    metrics(&mut guard).await;
+    let signal = |name: &str| {
+        let pid = server.pid().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([name, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    let (ids, took) = ask(&mut guard, DOCUMENTED).await;
+    let line = metrics(&mut guard).await;
+    signal("-CONT");
+    assert!(
+        ids.is_empty() && took < Duration::from_secs(1),
+        "{ids:?} {took:?}"
+    );
+    assert_eq!(line["GuardErrors"], 1, "{line}");
+    let fault = line["fault"].as_str().unwrap_or_default();
+    assert_eq!(fault, "read the fleet: not done within 850 ms", "{line}");
+    assert_eq!(ask(&mut guard, DOCUMENTED).await.0, [LISTED[0]]);
+}
+
+#[tokio::test]
 async fn a_redis_that_stops_answering_or_holds_other_data_is_survived_too() {
     let mut server = Server::start();
     let idle = id(LISTED[0]);

@@ -176,6 +176,11 @@ run "group" {
   }
 
   assert {
+    condition     = aws_ssm_parameter.agent["FRAMEFLEET_GROUP_NAME"].value == aws_autoscaling_group.agents.name && alltrue([for hook in aws_autoscaling_group.agents.initial_lifecycle_hook : hook.name == aws_ssm_parameter.agent["FRAMEFLEET_HOOK_NAME"].value])
+    error_message = "The agents are told of another group or hook than theirs, and could not complete it."
+  }
+
+  assert {
     condition = alltrue([
       for template in values(aws_launch_template.agent) :
       one(template.metadata_options).http_tokens == "required" && one(template.metadata_options).http_put_response_hop_limit == 1

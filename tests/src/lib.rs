@@ -8,4 +8,5 @@ pub mod archive;
 pub mod caller;
 pub mod corpus;
 pub mod fleet;
+pub mod journey;
 pub mod proxy;

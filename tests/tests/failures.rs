@@ -1,93 +1,21 @@
 //! What a fleet must survive, each really done: killed agents, a Redis that forgets, messages that
 //! come twice, services that fail, and files that are no videos.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use fleet_tests::caller::Caller;
-use fleet_tests::proxy::{Fault, Proxy, Seen};
-use fleet_tests::{archive, corpus, fleet};
-use local_cloud::{Cloud, Component, Options, RESULTS_BUCKET, UPLOADS_BUCKET};
-use serde_json::{Value, json};
-
-/// Half a minute of real footage where there is a corpus, or else of the generated clip made for
-/// this: several segments in any case.
-fn footage() -> Result<Bytes> {
-    let videos = corpus::good()?;
-    let wanted = ["h264-world-30s-audio.mp4", "journey-30s.mp4"];
-    let video = videos.iter().find(|v| wanted.contains(&v.name().as_str()));
-    video
-        .with_context(|| format!("find one of {wanted:?}"))?
-        .bytes()
-}
-
-fn spec() -> Value {
-    json!({ "select": { "fps": 2 } })
-}
-
-/// The archive of a run in which nothing goes wrong.
-async fn quiet() -> Result<Bytes> {
-    let (cloud, caller) = fleet::start(fleet::options(1)).await?;
-    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
-    let bytes = finished(&cloud, &caller, &id).await?;
-    cloud.shutdown().await;
-    Ok(bytes)
-}
-
-/// Done, clean, and one archive: its bytes.
-async fn finished(cloud: &Cloud, caller: &Caller, id: &str) -> Result<Bytes> {
-    let ended = caller.ended(id).await?;
-    ensure!(ended["state"] == "done", "{ended}");
-    let bytes = caller.download(id, "archive").await?;
-    let contents = archive::read(&bytes)?;
-    archive::check_manifest(&contents)?;
-    fleet::queues_are_clean(cloud).await?;
-    let results = fleet::keys(cloud, RESULTS_BUCKET).await?;
-    let archives = results.iter().filter(|k| k.ends_with("frames.zip")).count();
-    ensure!(
-        archives == 1 && results.len() == 3,
-        "one archive, manifest and report: {results:?}"
-    );
-    let uploads = fleet::keys(cloud, UPLOADS_BUCKET).await?;
-    ensure!(uploads.is_empty(), "uploads are left: {uploads:?}");
-    Ok(bytes)
-}
-
-/// As many agents as one journey needs, with a proxy in front of the emulator for the agents only.
-async fn with_proxy(
-    agents: usize,
-    rule: impl Fn(&Seen) -> Fault + Send + Sync + 'static,
-) -> Result<(Cloud, Caller, Arc<std::sync::Mutex<Vec<Proxy>>>)> {
-    let proxies: Arc<std::sync::Mutex<Vec<Proxy>>> = Arc::default();
-    let rule = Arc::new(rule);
-    let held = proxies.clone();
-    let route = move |component: Component, upstream: SocketAddr| {
-        if component != Component::Agent {
-            return upstream;
-        }
-        let rule = rule.clone();
-        let proxy = Proxy::start(upstream, Arc::new(move |seen| rule(seen))).expect("a free port");
-        let address = proxy.address;
-        held.lock().expect("no poisoned lock").push(proxy);
-        address
-    };
-    let options = Options {
-        aws_route: Some(Arc::new(route)),
-        ..fleet::options(agents)
-    };
-    let (cloud, caller) = fleet::start(options).await?;
-    Ok((cloud, caller, proxies))
-}
+use fleet_tests::fleet;
+use fleet_tests::journey::{finished, footage, quiet, spec, with_proxy};
+use fleet_tests::proxy::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Result<()> {
     let quiet = quiet().await?;
     // Uploads of fragments take a second, so that the kill falls within a segment.
-    let (cloud, caller, _proxies) = with_proxy(2, |seen| match seen {
+    let (cloud, caller, _proxies) = with_proxy(fleet::options(2), |seen| match seen {
         s if s.method == "PUT" && s.target.contains("/work/") && s.target.contains(".zip") => {
             Fault::Delay(Duration::from_secs(1))
         }
@@ -113,7 +41,7 @@ async fn a_finalizer_killed_while_splicing_is_replaced() -> Result<()> {
     let puts = Arc::new(AtomicUsize::new(0));
     let count = puts.clone();
     // The first archive takes a long time to write; its finalizer is killed meanwhile.
-    let (cloud, caller, _proxies) = with_proxy(2, move |seen| {
+    let (cloud, caller, _proxies) = with_proxy(fleet::options(2), move |seen| {
         let archive = seen.target.contains("frames.zip") && matches!(seen.method, "PUT" | "POST");
         if archive && count.fetch_add(1, Ordering::SeqCst) == 0 {
             return Fault::Hang(Duration::from_secs(8));
@@ -191,7 +119,7 @@ async fn services_that_fail_or_hang_for_a_while_are_tried_again() -> Result<()> 
     let faults = Arc::new(AtomicUsize::new(0));
     let made = faults.clone();
     // Every seventh request is refused, every nineteenth hangs for two seconds.
-    let (cloud, caller, _proxies) = with_proxy(2, move |_| {
+    let (cloud, caller, _proxies) = with_proxy(fleet::options(2), move |_| {
         let n = count.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = match n {
             n if n % 19 == 0 => Fault::Hang(Duration::from_secs(2)),

@@ -4,6 +4,7 @@ locals {
   scaling       = jsondecode(file(var.scaling_file))
   architectures = toset([for architecture, types in var.instance_types : architecture if length(types) > 0])
   group_name    = "${var.fleet}-agents"
+  hook_name     = "drain"
 
   # Long enough for a heartbeat to arrive; agents that still work extend it, and say when they are done.
   drain_seconds = 300
@@ -36,8 +37,8 @@ resource "aws_autoscaling_group" "agents" {
   wait_for_capacity_timeout = "0"
   force_delete              = var.force_delete
 
-  # A rebalance recommendation is only a likelihood. The agent hears it too, and finishes its task
-  # first; Auto Scaling would not ask the guard.
+  # A rebalance recommendation is only a likelihood. The agent hears it too, and takes no new task for
+  # a while; Auto Scaling would not ask the guard.
   capacity_rebalance = false
 
   enabled_metrics = [
@@ -132,7 +133,7 @@ resource "aws_autoscaling_group" "agents" {
   }
 
   initial_lifecycle_hook {
-    name                 = "drain"
+    name                 = local.hook_name
     lifecycle_transition = "autoscaling:EC2_INSTANCE_TERMINATING"
     heartbeat_timeout    = local.drain_seconds
     default_result       = "CONTINUE"

@@ -61,6 +61,14 @@ data "aws_iam_policy_document" "agent" {
     resources = [var.arns.table]
   }
 
+  # The group does not exist yet when the role is made, so its ARN is put together from its name; the
+  # part between is an id that Auto Scaling gives it.
+  statement {
+    sid       = "EndItsTerminatingHook"
+    actions   = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+    resources = ["arn:${data.aws_partition.this.partition}:autoscaling:${local.account_arn}:autoScalingGroup:*:autoScalingGroupName/${local.group_name}"]
+  }
+
   # CloudWatch has no narrower resource for metrics than the namespace in the condition.
   statement {
     sid       = "PublishMetrics"

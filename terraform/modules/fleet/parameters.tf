@@ -3,7 +3,10 @@
 
 resource "aws_ssm_parameter" "agent" {
   #checkov:skip=CKV2_AWS_34:names and numbers, no secrets; encrypting them would only hide them from operators
-  for_each = var.environment
+  for_each = merge(var.environment, {
+    FRAMEFLEET_GROUP_NAME = local.group_name
+    FRAMEFLEET_HOOK_NAME  = local.hook_name
+  })
 
   name        = "/framefleet/${var.fleet}/agent/${each.key}"
   description = "Environment of ${var.fleet}'s agents"

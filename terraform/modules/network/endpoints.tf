@@ -10,6 +10,7 @@ locals {
   # endpoint -> the prefix of its service's actions
   interfaces = merge(
     {
+      autoscaling    = "autoscaling"
       monitoring     = "cloudwatch"
       secretsmanager = "secretsmanager"
       sqs            = "sqs"

@@ -2,6 +2,7 @@
 //! machine that others share, so none is promised.
 
 mod concurrency;
+mod guard;
 mod lua;
 mod reads;
 mod stats;
@@ -14,7 +15,7 @@ use clap::Parser;
 
 #[derive(Parser)]
 struct Cli {
-    /// trip, reads, lua or concurrency; all of them without a name
+    /// trip, reads, lua, guard or concurrency; all of them without a name
     names: Vec<String>,
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
@@ -30,7 +31,7 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "reads", "lua", "concurrency"].contains(&name.as_str()),
+            ["trip", "reads", "lua", "guard", "concurrency"].contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }
@@ -44,6 +45,9 @@ async fn main() -> Result<()> {
     }
     if wanted("lua") {
         lua::run().await.context("measure complete_segment")?;
+    }
+    if wanted("guard") {
+        guard::run().await.context("measure the guard")?;
     }
     if wanted("concurrency") {
         concurrency::run(&cli.footage, cli.runs)
