@@ -9,7 +9,7 @@ use rand::RngExt;
 use super::policy_call::{self, Cause, Named};
 use super::roster::{Member, Need, Stage};
 use super::settings::Scaling;
-use super::status::{End, What};
+use super::status::{Doing, End, What};
 use super::{Group, identity, now};
 use crate::agent::Agent;
 use crate::place::ZONES;
@@ -135,6 +135,11 @@ impl Group {
         });
         if cause == Cause::Rebalance && !taken.is_empty() {
             self.state().rebalancing.pop_front();
+        }
+        for id in &taken {
+            let (id, doing) = (id.clone(), Doing::Condemned);
+            self.state().doing.insert(id.clone(), doing);
+            self.log.add(What::Became { id, doing });
         }
         for id in taken {
             let spare = self.state().rng.random_bool(scaling.spare.clamp(0.0, 1.0));

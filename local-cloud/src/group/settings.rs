@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet_core::scaling::{Alarm, DEFAULT_SCALING, ScalingFile};
+use fleet_core::scaling::{Alarm, DEFAULT_SCALING, ScalingFile, StepAdjustment};
 
 /// A group that grows and shrinks. The defaults are production's, but for the size.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Default for Scaling {
 }
 
 /// Work that calls one machine, where production's scaling file says 160 s.
-const HURRIED_STEP_SECONDS: f64 = 2.0;
+const HURRIED_STEP_SECONDS: f64 = 1.0;
 const PRODUCTION_STEP_SECONDS: f64 = 160.0;
 /// CloudWatch's shortest.
 const SHORTEST_PERIOD: u64 = 10;
@@ -68,7 +68,6 @@ impl Scaling {
         let mut scaling = Self {
             max,
             boot: Duration::from_secs(3),
-            act_again: Duration::from_secs(10),
             ask_again: Duration::from_secs(5),
             evaluate_every: Some(Duration::from_secs(1)),
             ..Self::default()
@@ -76,6 +75,15 @@ impl Scaling {
         let idles = |alarm: &&mut Alarm| alarm.metric_name == "IdlePolls";
         for alarm in scaling.file.alarms.values_mut().filter(idles) {
             alarm.period = SHORTEST_PERIOD;
+        }
+        // All that poll in vain may go at once; each does so twice a period.
+        let step = |n: u32| StepAdjustment {
+            metric_interval_lower_bound: Some(f64::from(2 * n - 2)),
+            metric_interval_upper_bound: (n < max).then(|| f64::from(2 * n)),
+            scaling_adjustment: -i64::from(n),
+        };
+        if let Some(policy) = scaling.file.policies.get_mut("shrink-when-idle") {
+            policy.step_adjustments = (1..=max.max(1)).map(step).collect();
         }
         let factor = HURRIED_STEP_SECONDS / PRODUCTION_STEP_SECONDS;
         if let Some(policy) = scaling.file.policies.get_mut("grow-with-work") {
@@ -95,7 +103,7 @@ impl Scaling {
     pub fn differences(&self) -> Vec<String> {
         let production = Self::default();
         let seconds = |d: Duration| d.as_secs();
-        [
+        let mut lines: Vec<String> = [
             (
                 "a machine boots in",
                 seconds(self.boot),
@@ -103,25 +111,22 @@ impl Scaling {
             ),
             ("one empty poll takes", HURRIED_POLL.as_secs(), 20),
             (
-                "an alarm's action runs again after",
-                seconds(self.act_again),
-                seconds(production.act_again),
-            ),
-            (
                 "the guard is asked again after",
                 seconds(self.ask_again),
                 seconds(production.ask_again),
             ),
-            ("the idle alarm's period is", SHORTEST_PERIOD, 60),
+            ("the idle alarms' periods are", SHORTEST_PERIOD, 60),
             (
-                "queued work that calls one more machine",
+                "one more machine is called by work of",
                 HURRIED_STEP_SECONDS as u64,
                 PRODUCTION_STEP_SECONDS as u64,
             ),
         ]
         .into_iter()
         .map(|(what, here, there)| format!("{what} {here} s (in production {there} s)"))
-        .collect()
+        .collect();
+        lines.push("all idle machines may go at once (in production, half of them)".into());
+        lines
     }
 }
 
@@ -135,9 +140,14 @@ mod tests {
         let json = serde_json::to_string(&hurried.file).unwrap();
         assert_eq!(ScalingFile::parse(&json).unwrap(), hurried.file);
         let policy = &hurried.file.policies["grow-with-work"];
-        for (seconds, machines) in [(0.5, 1), (2.5, 2), (4.5, 4), (8.5, 8)] {
+        for (seconds, machines) in [(0.5, 1), (1.5, 2), (2.5, 4), (4.5, 8)] {
             let step = policy.step(seconds).unwrap();
             assert_eq!(step.scaling_adjustment, machines, "{seconds} s of work");
+        }
+        let policy = &hurried.file.policies["shrink-when-idle"];
+        for (polls, machines) in [(1.0, -1), (2.0, -1), (4.0, -2), (8.0, -4), (99.0, -4)] {
+            let step = policy.step(polls - 1.0).unwrap();
+            assert_eq!(step.scaling_adjustment, machines, "{polls} polls in vain");
         }
     }
 
