@@ -48,7 +48,9 @@ pub struct Instance<'a> {
 pub struct Named {
     /// To be terminated.
     pub taken: Vec<String>,
-    /// Not of the group, not in service, or more than a zone and market should lose. Auto Scaling
+    /// Gone since they were last seen idle: nothing to terminate.
+    pub gone: Vec<String>,
+    /// Not of the group, named twice, or more than a zone and market should lose. Auto Scaling
     /// leaves them; a guard that names such a one is wrong.
     pub refused: Vec<String>,
 }
@@ -115,11 +117,11 @@ pub fn read(answer: &[u8], roster: &Roster, quotas: &[u32]) -> Result<Named, ser
     let mut left = quotas.to_vec();
     let mut named = Named::default();
     for id in answer.instance_ids {
-        let place = roster
-            .get(&id)
-            .filter(|m| m.stage == Stage::InService && !named.taken.contains(&id));
-        match place.map(|m| &mut left[m.bucket()]) {
-            Some(quota) if *quota > 0 => {
+        let member = roster.get(&id).filter(|_| !named.taken.contains(&id));
+        let quota = member.map(|m| (m.stage, &mut left[m.bucket()]));
+        match quota {
+            Some((Stage::Terminating | Stage::Terminated, _)) => named.gone.push(id),
+            Some((Stage::InService, quota)) if *quota > 0 => {
                 *quota -= 1;
                 named.taken.push(id);
             }
@@ -144,6 +146,8 @@ mod tests {
             ("i-3", 1, false, Stage::InService),
             ("i-4", 0, true, Stage::Pending),
             ("i-5", 1, true, Stage::InService),
+            ("i-6", 0, true, Stage::Terminated),
+            ("i-7", 0, true, Stage::Terminating),
         ] {
             let (id, warm) = (id.to_owned(), 0);
             roster.add(Member {
@@ -200,6 +204,11 @@ mod tests {
             assert_eq!(named.taken, taken, "{answer}");
             assert_eq!(named.refused, refused, "{answer}");
         }
+        let dead = json!({"InstanceIDs": ["i-6", "i-1", "i-7"]}).to_string();
+        let named = read(dead.as_bytes(), &roster(), &quotas).unwrap();
+        assert_eq!(named.taken, ["i-1"]);
+        assert_eq!(named.gone, ["i-6", "i-7"]);
+        assert_eq!(named.refused, [""; 0]);
         for broken in ["", "null", "{}", r#"{"InstanceIDs":"i-1"}"#] {
             assert!(
                 read(broken.as_bytes(), &roster(), &quotas).is_err(),

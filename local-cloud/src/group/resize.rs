@@ -122,7 +122,11 @@ impl Group {
             Err(error) => return failed(error.to_string()),
         };
         let named = policy_call::read(&answer, &self.state().roster, &quotas);
-        let Named { taken, refused } = match named {
+        let Named {
+            taken,
+            gone,
+            refused,
+        } = match named {
             Ok(named) => named,
             Err(error) => return failed(format!("read the guard's answer: {error}")),
         };
@@ -131,6 +135,7 @@ impl Group {
             wanted: quotas.iter().sum(),
             began_ms,
             taken: taken.clone(),
+            gone,
             refused,
         });
         if cause == Cause::Rebalance && !taken.is_empty() {

@@ -101,6 +101,8 @@ pub enum What {
         wanted: u32,
         began_ms: u64,
         taken: Vec<String>,
+        /// Named, but gone already.
+        gone: Vec<String>,
         /// Named, though it should not have been.
         refused: Vec<String>,
     },
@@ -238,6 +240,7 @@ mod tests {
                 wanted: 2,
                 began_ms: 4,
                 taken: vec!["i-1".into()],
+                gone: Vec::new(),
                 refused: Vec::new(),
             },
         };

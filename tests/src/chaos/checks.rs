@@ -77,37 +77,45 @@ pub fn guard(harmed: &Harmed, counts: &mut Counts) -> Result<()> {
     counts.agents_started = holds.len();
     ensure!(counts.tasks_begun > 0, "no agent's log has a task in it");
     let happenings = harmed.cloud.happenings();
-    let spared = |h: &&Happening| matches!(h.what, What::Spared { .. });
-    counts.spared = happenings.iter().filter(spared).count();
     for happening in &happenings {
+        match &happening.what {
+            What::Spared { .. } => counts.spared += 1,
+            What::GuardFailed { .. } => counts.guard_faults += 1,
+            What::Asked { taken, .. } => {
+                counts.guard_calls += 1;
+                counts.empty_answers += usize::from(taken.is_empty());
+                counts.named += taken.len();
+            }
+            _ => {}
+        }
+    }
+    counts.violations.extend(wrongly_named(&happenings, &holds));
+    Ok(())
+}
+
+fn wrongly_named(happenings: &[Happening], holds: &BTreeMap<String, Vec<Hold>>) -> Vec<String> {
+    let mut violations = Vec::new();
+    for happening in happenings {
         let What::Asked { taken, refused, .. } = &happening.what else {
-            counts.guard_faults += usize::from(matches!(happening.what, What::GuardFailed { .. }));
             continue;
         };
-        counts.guard_calls += 1;
-        counts.empty_answers += usize::from(taken.is_empty());
-        counts.named += taken.len();
+        let (call, at) = (happening.number, happening.at_ms);
         for id in refused {
-            let number = happening.number;
-            let violation = format!("call {number}: {id} was named out of bounds");
-            counts.violations.push(violation);
+            violations.push(format!("call {call}: {id} was named out of bounds"));
         }
         for id in taken {
-            let was_spared = was_spared(&happenings, happening.number, id);
-            let at = happening.at_ms;
+            let spared = was_spared(happenings, call, id);
             for hold in holds.get(id).into_iter().flatten() {
-                let (task, number) = (&hold.task, happening.number);
+                let task = &hold.task;
                 if hold.covers(at) {
-                    let violation = format!("call {number}: {id} was named at work on {task}");
-                    counts.violations.push(violation);
-                } else if hold.begun > at && !was_spared {
-                    let violation = format!("call {number}: {id} was taken, then began {task}");
-                    counts.violations.push(violation);
+                    violations.push(format!("call {call}: {id} was named at work on {task}"));
+                } else if hold.begun > at && !spared {
+                    violations.push(format!("call {call}: {id} was taken, then began {task}"));
                 }
             }
         }
     }
-    Ok(())
+    violations
 }
 
 /// What became of an instance that a call named is said before it is named again.
@@ -143,16 +151,67 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_first_word_after_a_call_says_what_became_of_the_named() {
-        let id = "i-1".to_owned();
-        let asked = |taken: &[&str]| What::Asked {
+    fn asked(taken: &[&str], refused: &[&str]) -> What {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        What::Asked {
             cause: Cause::ScaleIn,
             wanted: 1,
             began_ms: 0,
-            taken: taken.iter().map(|id| (*id).to_owned()).collect(),
-            refused: Vec::new(),
+            taken: owned(taken),
+            gone: Vec::new(),
+            refused: owned(refused),
+        }
+    }
+
+    fn at(at_ms: u64, number: u64, what: What) -> Happening {
+        Happening {
+            number,
+            at_ms,
+            what,
+        }
+    }
+
+    #[test]
+    fn a_machine_named_at_work_or_working_after_it_was_taken_is_a_violation() {
+        let hold = |begun, ended| Hold {
+            task: "v#0.1".into(),
+            begun,
+            ended,
         };
+        let spared = || at(101, 1, What::Spared { id: "i-1".into() });
+        let named = || at(100, 0, asked(&["i-1"], &[]));
+        let refused = || at(100, 0, asked(&[], &["i-1"]));
+        for (happenings, hold, expected) in [
+            (vec![named()], hold(10, Some(100)), None),
+            (vec![named()], hold(10, Some(101)), Some("named at work")),
+            (vec![named()], hold(100, None), Some("named at work")),
+            (vec![named()], hold(101, Some(102)), Some("then began")),
+            (vec![named(), spared()], hold(200, Some(300)), None),
+            (
+                vec![named(), spared()],
+                hold(10, None),
+                Some("named at work"),
+            ),
+            (vec![refused()], hold(10, None), Some("out of bounds")),
+        ] {
+            let holds = BTreeMap::from([("i-1".to_owned(), vec![hold.clone()])]);
+            let violations = wrongly_named(&happenings, &holds);
+            assert_eq!(
+                violations.len(),
+                usize::from(expected.is_some()),
+                "{hold:?}"
+            );
+            assert!(
+                violations
+                    .iter()
+                    .all(|v| v.contains(expected.unwrap_or_default()))
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_word_after_a_call_says_what_became_of_the_named() {
+        let id = "i-1".to_owned();
         let terminated = What::Terminated {
             id: id.clone(),
             how: End::Drained,
@@ -160,17 +219,13 @@ mod tests {
         let spared = What::Spared { id: id.clone() };
         let happenings: Vec<Happening> = (0..)
             .zip([
-                asked(&["i-1"]),
+                asked(&["i-1"], &[]),
                 spared,
-                asked(&["i-2"]),
-                asked(&["i-1"]),
+                asked(&["i-2"], &[]),
+                asked(&["i-1"], &[]),
                 terminated,
             ])
-            .map(|(number, what)| Happening {
-                number,
-                at_ms: 0,
-                what,
-            })
+            .map(|(number, what)| at(0, number, what))
             .collect();
         assert!(was_spared(&happenings, 0, &id));
         assert!(!was_spared(&happenings, 3, &id));
