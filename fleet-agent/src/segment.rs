@@ -21,7 +21,7 @@ use crate::fragment::{self, Chunk};
 use crate::outcome::Ended;
 use crate::records::{FragmentRecord, PlanRecord};
 use crate::source::{Object, ReadStats, S3Source, SourceError};
-use crate::{cleanup, convert, finalize, naming, restore};
+use crate::{convert, finalize, naming, restore};
 
 /// Bytes handed to the uploader at once.
 const CHUNK: usize = 1024 * 1024;
@@ -324,11 +324,9 @@ async fn complete(
             }
             Completion::Finalizing { lease_left, .. } => return Err(Ended::Later(lease_left)),
             Completion::Committed => return finalize::close(context, row, plan).await,
-            Completion::Failed(_) | Completion::Cancelled => {
-                cleanup_if_ended(context, row).await?;
+            Completion::Failed(_) | Completion::Cancelled | Completion::Superseded(_) => {
                 return Ok(());
             }
-            Completion::Superseded(_) => return Ok(()),
             Completion::Unknown => restore(context, row, plan, &job).await?,
         }
     }
@@ -358,13 +356,4 @@ async fn restore(
         Ok(patiently(|| context.jobs.restore_job(job, count, &results)).await?)
     })
     .await
-}
-
-/// The video ended without us; if its row says so too, our fragment goes with the rest.
-async fn cleanup_if_ended(context: &Context, row: &Row) -> Result<(), Ended> {
-    match context.videos.get(&row.tenant, &row.video).await? {
-        Some(row) if row.state.is_terminal() => Ok(cleanup::after(context, &row).await?),
-        Some(_) => Ok(()),
-        None => Ok(cleanup::everything(context, &row.tenant, &row.video).await?),
-    }
 }

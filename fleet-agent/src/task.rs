@@ -96,7 +96,16 @@ pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standi
 
 async fn work(context: &Context, task: &Task, attempt: u32, received: u32, drain: &Drain) -> Ended {
     let ended = run(context, task, attempt, received, drain).await;
-    settle(context, task, ended, drain).await
+    let ended = settle(context, task, ended, drain).await;
+    match cleanup::if_ended(context, task).await {
+        Ok(true) => Ended::Settled,
+        Ok(false) => ended,
+        // The message must not go before what was written is sure to be read or removed.
+        Err(error) => match ended {
+            Ended::Settled | Ended::Rejected(_) | Ended::Replan { .. } => error,
+            other => other,
+        },
+    }
 }
 
 async fn run(
@@ -106,12 +115,10 @@ async fn run(
     received: u32,
     drain: &Drain,
 ) -> Result<(), Ended> {
-    let Some(row) = context.videos.get(&task.tenant, &task.video).await? else {
-        return Ok(cleanup::everything(context, &task.tenant, &task.video).await?);
+    let row = context.videos.get(&task.tenant, &task.video).await?;
+    let Some(row) = row.filter(|row| !row.state.is_terminal()) else {
+        return Ok(());
     };
-    if row.state.is_terminal() {
-        return Ok(cleanup::after(context, &row).await?);
-    }
     if let Some(failure) = poisoned(attempt.into(), context.config.attempts) {
         return Err(Ended::Rejected(failure));
     }
