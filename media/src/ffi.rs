@@ -46,6 +46,13 @@ pub fn init() {
     });
 }
 
+/// The release of FFmpeg that is linked.
+pub fn version() -> String {
+    // SAFETY: a static string.
+    let text = unsafe { CStr::from_ptr(av_version_info()) };
+    text.to_string_lossy().into_owned()
+}
+
 /// The demuxer FFmpeg would choose by content alone, and its score out of 100.
 pub fn detect(head: &[u8]) -> Option<(String, i32)> {
     let mut padded = head.to_vec();
