@@ -10,8 +10,8 @@ use crate::{AGENT, agent, said};
 /// Tight, so that what runs away ends within the test's patience.
 const LIMITS: [(&str, &str); 4] = [
     ("FRAMEFLEET_LIMIT_DECODER_MEMORY_BYTES", "300000000"),
-    ("FRAMEFLEET_LIMIT_DECODER_CPU_SECONDS", "2"),
-    ("FRAMEFLEET_LIMIT_DECODER_STALL_SECONDS", "60"),
+    ("FRAMEFLEET_LIMIT_DECODER_CPU_SECONDS", "1"),
+    ("FRAMEFLEET_LIMIT_DECODER_STALL_SECONDS", "600"),
     ("FRAMEFLEET_LIMIT_DECODER_OUTPUT_BYTES", "20000000"),
 ];
 
@@ -62,7 +62,7 @@ fn sixty_four_gigabytes_are_refused_at_once_and_ended_piece_by_piece() {
 
 #[test]
 fn a_decoder_that_computes_for_ever_is_ended_by_its_processor_time() {
-    lost("loop", &[], "timed_out", "2 seconds of one core");
+    lost("loop", &[], "timed_out", "1 seconds of one core");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn lost(misdeed: &str, more: &[(&str, &str)], reason: &str, words: &str) {
     let detail = failure["detail"].as_str().unwrap_or_default();
     assert!(detail.contains(words), "{misdeed}: {detail}");
     assert!(
-        started.elapsed() < Duration::from_secs(120),
+        started.elapsed() < Duration::from_secs(600),
         "{misdeed} took too long"
     );
 }
@@ -153,8 +153,11 @@ fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
 
 /// A child that has come as far as its job.
 fn decoder_of(parent: u32) -> Option<u32> {
-    let children =
-        std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    // Any of the agent's threads may have started it.
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).ok()?;
+    let children: String = tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok())
+        .collect();
     let child = children.split_whitespace().next()?.parse().ok()?;
     let status = std::fs::read_to_string(format!("/proc/{child}/status")).ok()?;
     status.contains("Seccomp:\t2").then_some(child)
