@@ -69,7 +69,7 @@ fn read_back(archive: Vec<u8>, wanted: &[(&String, &Vec<u8>)]) {
     assert_eq!(archive.len(), wanted.len());
     for (i, (name, data)) in wanted.iter().enumerate() {
         let mut file = archive.by_index(i).expect("find an entry");
-        assert_eq!(file.name(), name.as_str());
+        assert_eq!(file.name().expect("a readable name"), name.as_str());
         let mut read = Vec::new();
         file.read_to_end(&mut read).expect("the checksum holds");
         assert_eq!(&read, *data);
