@@ -22,6 +22,8 @@ pub struct Limits {
     pub filename_bytes: usize,
     /// Upload URLs given out for one video; each is recorded in its row.
     pub upload_urls: u32,
+    /// From registration; a video whose upload has not come by then is expired.
+    pub upload_seconds: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             body_bytes: 256 * 1024,
             filename_bytes: 1_024,
             upload_urls: 500,
+            upload_seconds: 24 * 60 * 60,
         }
     }
 }
@@ -68,6 +71,8 @@ impl Limits {
             filename_bytes: lookup
                 .parsed_or("FRAMEFLEET_LIMIT_FILENAME_BYTES", d.filename_bytes)?,
             upload_urls: lookup.parsed_or("FRAMEFLEET_LIMIT_UPLOAD_URLS", d.upload_urls)?,
+            upload_seconds: lookup
+                .parsed_or("FRAMEFLEET_LIMIT_UPLOAD_SECONDS", d.upload_seconds)?,
         })
     }
 
