@@ -86,7 +86,7 @@ async fn decide(
         drain.clone(),
     );
     let request = convert::request(&row.extract, &config.limits);
-    let limits = convert::probe_limits(&config.limits);
+    let limits = convert::probe_limits(&config.limits, &request);
     let (segment_pixels, max_segments) = (config.segment_pixels, config.max_segments);
     let planned = tokio::task::spawn_blocking(move || {
         let probe = media::probe(Box::new(reader), &limits)?;

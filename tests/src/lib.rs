@@ -10,3 +10,4 @@ pub mod corpus;
 pub mod fleet;
 pub mod journey;
 pub mod proxy;
+pub mod reference;
