@@ -4,6 +4,9 @@
 mod concurrency;
 mod guard;
 mod lua;
+mod media;
+mod process;
+mod quality;
 mod reads;
 mod stats;
 mod trip;
@@ -20,6 +23,12 @@ struct Cli {
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// A folder for the clips of `media`, made there by tools/bench/footage.sh
+    #[arg(long, env = "FRAMEFLEET_BENCH_CLIPS")]
+    clips: Option<PathBuf>,
+    /// A Python with PyAV and OpenCV, for `media`
+    #[arg(long, env = "FRAMEFLEET_BENCH_PYTHON")]
+    python: Option<PathBuf>,
     /// A video to measure with
     #[arg(long, env = "FRAMEFLEET_FOOTAGE")]
     footage: PathBuf,
