@@ -61,6 +61,8 @@ struct Area {
     first_pts: i64,
     start: i64,
     end: i64,
+    /// Up to where entry points count: an estimated end must not hide any.
+    last: i64,
     /// As a part of the whole, in thousandths.
     share: u64,
 }
@@ -73,16 +75,14 @@ impl Area {
         };
         let span = probe.estimate.span.max(1);
         let start = request.range.map_or(0, |r| ticks(r.start)).clamp(0, span);
-        let end = request
-            .range
-            .and_then(|r| r.end)
-            .map_or(span, ticks)
-            .clamp(start, span);
+        let last = request.range.and_then(|r| r.end).map_or(i64::MAX, ticks);
+        let end = last.clamp(start, span);
         let share = (i128::from(end - start) * 1000 / i128::from(span)).max(1);
         Self {
             first_pts: probe.first_pts,
             start,
             end,
+            last,
             share: share as u64,
         }
     }
@@ -93,7 +93,7 @@ impl Area {
 
     /// The entry points inside, of those that will do.
     fn entries<'p>(&self, probe: &'p Probe, fits: impl Fn(&Entry) -> bool) -> Vec<&'p Entry> {
-        let inside = |e: &&Entry| (self.start + 1..=self.end).contains(&self.rel(&e.point));
+        let inside = |e: &&Entry| (self.start + 1..=self.last).contains(&self.rel(&e.point));
         probe
             .entries
             .iter()
@@ -255,7 +255,10 @@ fn by_frame(
             ..whole()
         });
     }
-    let reason = format!("{} segments: {}", segments.len(), probe.division);
+    let reason = match segments.len() {
+        1 if scenes => "one segment: no two frames could be found before any entry point".into(),
+        n => format!("{n} segments: {}", probe.division),
+    };
     Ok(Divided { segments, reason })
 }
 

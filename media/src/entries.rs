@@ -7,6 +7,7 @@ use crate::error::MediaError;
 use crate::ffi;
 use crate::input::VideoInput;
 use crate::plan::EntryPoint;
+use crate::positions;
 use crate::probe::{Entry, Estimate};
 
 pub struct Found {
@@ -51,9 +52,12 @@ const TAIL_PACKETS: usize = 200;
 const MAX_LEADING: usize = 64;
 
 pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError> {
+    if positions::applies(input) {
+        return positions::find(input, search);
+    }
     if !(input.is_mp4() || input.is_matroska()) {
         return Ok(Found::none(
-            "only MP4, MOV, Matroska and WebM can be entered in the middle exactly",
+            "only MP4, MOV, Matroska, WebM and MPEG-TS can be entered in the middle exactly",
         ));
     }
     let codec = codec_of(input);

@@ -24,6 +24,7 @@ mod mp4;
 mod orient;
 mod picture;
 mod plan;
+mod positions;
 mod probe;
 mod request;
 mod run;

@@ -15,10 +15,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use fleet_tests::{corpus, fleet};
 
 #[derive(Parser)]
 struct Cli {
-    /// trip, reads, lua, guard or concurrency; all of them without a name
+    /// trip, media, reads, lua, guard or concurrency; all of them without a name
     names: Vec<String>,
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
@@ -40,7 +41,7 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "reads", "lua", "guard", "concurrency"].contains(&name.as_str()),
+            ["trip", "media", "reads", "lua", "guard", "concurrency"].contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }
@@ -48,6 +49,17 @@ async fn main() -> Result<()> {
         trip::run(&cli.footage, cli.runs)
             .await
             .context("measure the whole trip")?;
+    }
+    if wanted("media") {
+        let clips = cli.clips.context("media needs --clips")?;
+        let tools = media::Tools {
+            engine: fleet::programs()
+                .context("find our programs")?
+                .join("local_extract"),
+            python: cli.python.context("media needs --python")?,
+            loops: corpus::root().join("tools/bench/loops.py"),
+        };
+        media::run(&clips, &tools, cli.runs).context("measure the engine")?;
     }
     if wanted("reads") {
         reads::run(&cli.footage).await.context("measure bytes")?;
