@@ -93,10 +93,7 @@ fn one_nasty(corpus: &Path, path: &Path) -> ! {
     let verdict = row.problem.as_deref().unwrap_or("ok");
     println!(
         "{:34} {:14} {:>5} MB {verdict} | {}",
-        row.name,
-        row.expect,
-        peak,
-        row.answer
+        row.name, row.expect, peak, row.answer
     );
     exit(i32::from(row.problem.is_some()));
 }

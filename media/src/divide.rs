@@ -61,7 +61,7 @@ struct Area {
     first_pts: i64,
     start: i64,
     end: i64,
-    /// Up to where entry points count: an estimated end must not hide any.
+    /// Before this entry points count: an estimated end must not hide any.
     last: i64,
     /// As a part of the whole, in thousandths.
     share: u64,
@@ -75,7 +75,11 @@ impl Area {
         };
         let span = probe.estimate.span.max(1);
         let start = request.range.map_or(0, |r| ticks(r.start)).clamp(0, span);
-        let last = request.range.and_then(|r| r.end).map_or(i64::MAX, ticks);
+        // Rounded up: whatever is before it is inside.
+        let last = request
+            .range
+            .and_then(|r| r.end)
+            .map_or(i64::MAX, |end| clock.ticks(-wide(end)).saturating_neg());
         let end = last.clamp(start, span);
         let share = (i128::from(end - start) * 1000 / i128::from(span)).max(1);
         Self {
@@ -93,7 +97,7 @@ impl Area {
 
     /// The entry points inside, of those that will do.
     fn entries<'p>(&self, probe: &'p Probe, fits: impl Fn(&Entry) -> bool) -> Vec<&'p Entry> {
-        let inside = |e: &&Entry| (self.start + 1..=self.last).contains(&self.rel(&e.point));
+        let inside = |e: &&Entry| (self.start + 1..self.last).contains(&self.rel(&e.point));
         probe
             .entries
             .iter()

@@ -314,6 +314,12 @@ mod tests {
                 (170, Some(1187), Some(5000))
             ]
         );
+        // An entry point at the very end of the range begins nothing.
+        let short = Some(TimeRange {
+            start: Ratio::from(0),
+            end: Some(Ratio::from(10)),
+        });
+        assert_eq!(numbers(Selection::All, short, None).len(), 1);
         // Not known where the range starts: one segment.
         assert_eq!(numbers(Selection::EveryNth(7), range, None).len(), 1);
     }

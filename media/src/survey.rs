@@ -41,7 +41,7 @@ pub fn run(
     {
         let clock = Clock::new(probe.time_base);
         // A frame at or after the start of the range is inside.
-        let start = -clock.ticks(-wide(range.start));
+        let start = clock.ticks(-wide(range.start)).saturating_neg();
         probe.frames_before_range = frames_before(probe, input, start)?;
     }
     Ok(())
