@@ -1,9 +1,10 @@
 //! What is left behind when a video has ended. All of it may be repeated.
 
 use fleet_aws::row::Row;
-use fleet_core::{TenantId, VideoId, VideoState, keys};
+use fleet_core::{Task, TenantId, VideoId, VideoState, keys};
 
 use crate::context::Context;
+use crate::outcome::Ended;
 use crate::store::{StoreError, delete_prefix};
 
 /// Removes what a video in a terminal state no longer needs: fragments and the upload always, and
@@ -16,6 +17,19 @@ pub async fn after(context: &Context, row: &Row) -> Result<(), StoreError> {
         delete_prefix(client, bucket, &keys::results_prefix(tenant, video)).await?;
     }
     Ok(())
+}
+
+/// True where the video has ended or is gone; then nothing is left of it that is not a result.
+///
+/// Whoever ends a video removes what is there by then. A machine that slept past its lease, or works
+/// on a copy of a message, may write later, and looks here when it is through.
+pub async fn if_ended(context: &Context, task: &Task) -> Result<bool, Ended> {
+    match context.videos.get(&task.tenant, &task.video).await? {
+        Some(row) if row.state.is_terminal() => after(context, &row).await?,
+        Some(_) => return Ok(false),
+        None => everything(context, &task.tenant, &task.video).await?,
+    }
+    Ok(true)
 }
 
 /// For a video whose row is gone: it was deleted.

@@ -11,6 +11,7 @@ use redis_scripts::{Connection, Fleet, Jobs, Options};
 use crate::config::Config;
 use crate::hook::Hook;
 use crate::machine::Machine;
+use crate::sandbox::Sandbox;
 use crate::source::BlockCache;
 use crate::store::Store;
 
@@ -28,6 +29,7 @@ pub struct Context {
     pub machine: Option<Machine>,
     /// None outside a group.
     pub hook: Option<Hook>,
+    pub sandbox: Sandbox,
 }
 
 impl Context {
@@ -69,6 +71,7 @@ impl Context {
             cache: BlockCache::new(config.cache_bytes),
             machine,
             hook,
+            sandbox: Sandbox::new(config.decoder_limits.clone()),
             config,
         })
     }

@@ -167,7 +167,7 @@ impl<'a> Simulation<'a> {
         use fleet_core::scaling::AlarmState;
         let signal = &self.scaler.signals()[index];
         if signal.alarm.metric_name == "WorkQueuedSeconds"
-            && signal.state == AlarmState::Alarm
+            && signal.watch.state == AlarmState::Alarm
             && let Some(upload) = self.unseen_upload.take()
             && self.outcome.first_alarm.is_none()
         {

@@ -4,10 +4,10 @@
 //! AWS' names: linking the Lambda would bring the AWS SDK along. `tests/guard_agrees.rs` holds the
 //! two together. Absent: refreshes, maximum lifetimes, rebalancing.
 
-use fleet_core::scaling::Millis;
+use fleet_core::scaling::{Millis, bucket};
 
 use crate::agenda::MachineId;
-use crate::machine::{Fleet, State, bucket};
+use crate::machine::{Fleet, State};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {

@@ -1,11 +1,12 @@
 //! Machines coming, working, idling and going: the second half of the engine.
 
+use fleet_core::scaling::{launch_bucket, quotas};
 use rand::RngExt;
 use rand_distr::{Distribution, Exp, LogNormal};
 
 use crate::agenda::{Event, MachineId, TaskId};
 use crate::engine::Simulation;
-use crate::group::{default_policy, launch_bucket, quotas};
+use crate::group::default_policy;
 use crate::guard::{Guard, choose};
 use crate::machine::{Running, State};
 use crate::model::millis;

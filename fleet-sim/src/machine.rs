@@ -1,7 +1,7 @@
 //! The machines of the fleet and what each is doing. Absent: when anything happens; the engine
 //! moves machines from state to state.
 
-use fleet_core::scaling::{Capacity, Millis};
+use fleet_core::scaling::{Capacity, Millis, bucket};
 
 use crate::agenda::{MachineId, TaskId};
 
@@ -171,11 +171,6 @@ impl Fleet {
     pub fn pollers(&self) -> &[MachineId] {
         &self.waiters
     }
-}
-
-/// The place of a zone and market in `Fleet::buckets`.
-pub fn bucket(zone: u32, spot: bool) -> usize {
-    zone as usize * 2 + usize::from(spot)
 }
 
 fn is_kept(state: State) -> bool {

@@ -3,13 +3,10 @@
 use std::collections::VecDeque;
 
 use fleet_core::scaling::{
-    Aggregation, Alarm, AlarmState, Capacity, MetricWindow, Millis, ScalingFile, StepPolicy,
-    desired_after, evaluate,
+    ACTION_AGAIN, Alarm, Capacity, MetricWindow, Millis, ScalingFile, StepPolicy, Watch,
+    desired_after,
 };
 
-/// An alarm's Auto Scaling action runs when it goes to ALARM, and then once a minute for as long as
-/// it stays there, whatever its period (Amazon CloudWatch User Guide, page "Alarm actions").
-pub const ACTION_AGAIN: Millis = 60_000;
 /// Alarms of a minute and longer are evaluated every minute; high-resolution ones every 10 s.
 const STANDARD_EVALUATION: Millis = 60_000;
 
@@ -21,12 +18,11 @@ pub struct Signal {
     pub policy: StepPolicy,
     /// Seconds of warm-up of machines that the policy launches.
     pub warmup: u64,
-    pub state: AlarmState,
+    pub watch: Watch,
     delay: Millis,
     window: MetricWindow,
     /// Published, not yet visible: when it will be, when it was, the value.
     under_way: VecDeque<(Millis, Millis, f64)>,
-    acted: Option<Millis>,
 }
 
 impl Signal {
@@ -37,10 +33,9 @@ impl Signal {
             alarm,
             policy,
             warmup,
-            state: AlarmState::InsufficientData,
+            watch: Watch::default(),
             delay,
             under_way: VecDeque::new(),
-            acted: None,
         }
     }
 
@@ -91,30 +86,16 @@ impl Signal {
             self.under_way.pop_front();
         }
         let datapoints = self.window.datapoints(self.alarm.statistic);
-        let before = self.state;
-        self.state = evaluate(&self.alarm, &datapoints, now, before);
-        if self.state != AlarmState::Alarm {
-            self.acted = None;
-            return None;
-        }
-        if self.acted.is_some_and(|acted| now < acted + ACTION_AGAIN) {
-            return None;
-        }
-        self.acted = Some(now);
-        let seen = self.alarm.in_range(&datapoints, now);
-        let latest = &seen[seen
-            .len()
-            .saturating_sub(self.alarm.evaluation_periods as usize)..];
-        let aggregation: Aggregation = self.policy.metric_aggregation_type;
-        let value = aggregation.of(latest.iter().map(|p| p.value))?;
-        Some(value - self.alarm.threshold)
+        let aggregation = self.policy.metric_aggregation_type;
+        self.watch
+            .look(&self.alarm, aggregation, &datapoints, now, ACTION_AGAIN)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fleet_core::scaling::DEFAULT_SCALING;
+    use fleet_core::scaling::{AlarmState, DEFAULT_SCALING};
 
     fn signal(name: &str) -> Signal {
         let file = ScalingFile::parse(DEFAULT_SCALING).unwrap();
@@ -137,7 +118,7 @@ mod tests {
             }
         }
         assert_eq!(acted, [13_000, 73_000, 133_000]);
-        assert_eq!(signal.state, AlarmState::Ok);
+        assert_eq!(signal.watch.state, AlarmState::Ok);
     }
 
     #[test]

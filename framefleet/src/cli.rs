@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use fleet_core::spec::{ExtractSpec, Select};
 use fleet_core::{Limits, Rational};
+use fleet_sim::cli::SimulateArgs;
 
 use crate::outcome::Ended;
 
@@ -24,12 +25,14 @@ pub struct Cli {
 pub enum Command {
     /// Extract frames from a video; without --api, on this machine
     Extract(ExtractArgs),
-    /// Show one video, or the newest ones
+    /// Show one video, the newest ones, or the machines of a local fleet
     Status(StatusArgs),
     /// Run the whole fleet on this machine until Ctrl-C
     Up(UpArgs),
     /// Run the whole fleet on this machine for one video, and show who did what
     Demo(DemoArgs),
+    /// Simulate a fleet of any size: time to result, cost, waste, busy kills
+    Simulate(Box<SimulateArgs>),
 }
 
 #[derive(Args)]
@@ -83,14 +86,21 @@ pub struct Service {
 pub struct StatusArgs {
     /// A video's id
     pub id: Option<fleet_core::VideoId>,
+    /// Show instances, queue and alarms of the fleet whose status is at this URL, as printed by
+    /// `framefleet up`
+    #[arg(long, value_name = "URL", conflicts_with = "id")]
+    pub fleet: Option<url::Url>,
+    /// Go on until Ctrl-C
+    #[arg(long, requires = "fleet")]
+    pub watch: bool,
     #[command(flatten)]
     pub service: Service,
 }
 
 #[derive(Args)]
 pub struct UpArgs {
-    #[arg(long, default_value_t = 2)]
-    pub agents: usize,
+    #[command(flatten)]
+    pub size: FleetSize,
     /// Port of the REST API; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     pub api_port: u16,
@@ -104,10 +114,41 @@ pub struct DemoArgs {
     pub video: PathBuf,
     #[command(flatten)]
     pub selection: Selection,
-    #[arg(long, default_value_t = 2)]
-    pub agents: usize,
+    #[command(flatten)]
+    pub size: FleetSize,
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     pub out: PathBuf,
+}
+
+/// How many agents a fleet on this machine has.
+#[derive(Args, Clone, Copy)]
+pub struct FleetSize {
+    /// So many, all the time, instead of a fleet that grows and shrinks
+    #[arg(long, value_name = "N")]
+    pub agents: Option<usize>,
+    /// A fleet that grows from none to at most so many, and shrinks to none [default: 4]
+    #[arg(long, value_name = "N", conflicts_with = "agents", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_agents: Option<u32>,
+}
+
+/// Without either option.
+const MAX_AGENTS: u32 = 4;
+
+impl FleetSize {
+    pub fn is_fixed(self) -> bool {
+        self.agents.is_some()
+    }
+
+    /// For the `local-cloud` program.
+    pub fn to_args(self) -> [String; 2] {
+        match self.agents {
+            Some(agents) => ["--agents".into(), agents.to_string()],
+            None => {
+                let max = self.max_agents.unwrap_or(MAX_AGENTS);
+                ["--max-agents".into(), max.to_string()]
+            }
+        }
+    }
 }
 
 impl Service {
@@ -204,6 +245,30 @@ mod tests {
         ] {
             let error = spec(args).unwrap_err();
             assert!(error.contains(words), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_fleet_is_of_a_fixed_size_only_where_that_is_said() {
+        let size = |args: &[&str]| {
+            let args = ["framefleet", "demo", "v.mp4"].iter().chain(args);
+            match Cli::try_parse_from(args).map_err(|e| e.kind())?.command {
+                Command::Demo(demo) => Ok(demo.size.to_args().join(" ")),
+                _ => Err(clap::error::ErrorKind::InvalidSubcommand),
+            }
+        };
+        use clap::error::ErrorKind;
+        for (args, expected) in [
+            (&[][..], Ok("--max-agents 4")),
+            (&["--max-agents", "2"], Ok("--max-agents 2")),
+            (&["--agents", "4"], Ok("--agents 4")),
+            (&["--max-agents", "0"], Err(ErrorKind::ValueValidation)),
+            (
+                &["--agents", "1", "--max-agents", "2"],
+                Err(ErrorKind::ArgumentConflict),
+            ),
+        ] {
+            assert_eq!(size(args), expected.map(str::to_owned), "{args:?}");
         }
     }
 

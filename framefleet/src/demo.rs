@@ -1,33 +1,41 @@
 //! The whole fleet on this machine: left running, or for one video with an account of the work.
 
 use std::path::Path;
+use std::time::Instant;
 
 use indicatif::HumanBytes;
-use local_cloud::Description;
+use local_cloud::{Description, Scaling};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cli::{DemoArgs, UpArgs};
+use crate::api::Api;
+use crate::cli::{DemoArgs, FleetSize, UpArgs};
 use crate::download::download;
 use crate::embedded::Embedded;
 use crate::extract::{Extracted, Input, extract};
+use crate::fleet::{Fleet, Telling};
 use crate::outcome::Ended;
 use crate::output::Output;
-use crate::progress::transfer;
+use crate::progress::{Progress, transfer};
 
 pub async fn up(args: UpArgs) -> Result<(), Ended> {
-    let mut more = vec!["--api-port".to_owned(), args.api_port.to_string()];
+    let mut more = args.size.to_args().to_vec();
+    more.extend(["--api-port".to_owned(), args.api_port.to_string()]);
     if let Some(run_dir) = &args.run_dir {
         more.extend(["--run-dir".to_owned(), run_dir.display().to_string()]);
     }
-    let mut embedded = Embedded::start(args.agents, &more).await?;
-    print_cloud(&embedded.description);
+    let mut embedded = Embedded::start(&more).await?;
+    print_cloud(&embedded.description, args.size);
     // The shell fills in the size, between the quotes of two strings.
     let body = r#"{"filename":"VIDEO.mp4","size":'$(stat -c %s VIDEO.mp4)',"extract":{"select":{"fps":1}}}"#;
     print_request(&embedded.description, "VIDEO.mp4", &format!("'{body}'"));
     println!(
         "or:  {}",
         framefleet_line(&embedded.description, Path::new("VIDEO.mp4"))
+    );
+    println!(
+        "watch it:  framefleet status --watch --fleet {}",
+        embedded.description.status
     );
     println!("\nCtrl-C stops everything.");
     // Ctrl-C drops this future, and with it the local cloud.
@@ -38,31 +46,56 @@ pub async fn run(args: DemoArgs) -> Result<(), Ended> {
     let spec = args.selection.spec()?;
     let input = Input::open(&args.video)?;
     let output = Output::prepare(&args.out, &args.video, true)?;
-    let embedded = Embedded::start(args.agents, &[]).await?;
-    print_cloud(&embedded.description);
+    let started = Instant::now();
+    let embedded = Embedded::start(&args.size.to_args()).await?;
+    print_cloud(&embedded.description, args.size);
     let body = json!({"filename": input.name, "size": input.size, "extract": spec}).to_string();
     let file = input.path.display().to_string();
     print_request(&embedded.description, &file, &shell_quoted(&body));
     println!();
     let api = embedded.api()?;
-    let extracted = extract(&api, &input, &spec, &output).await?;
+    if args.size.is_fixed() {
+        let extracted = extract(&api, &input, &spec, &output, Progress::new()).await?;
+        return finish(&api, &extracted, &output).await;
+    }
+    let fleet = Fleet::at(&embedded.description.status)?;
+    let told = Telling::start(fleet.clone());
+    let extracted = extract(&api, &input, &spec, &output, Progress::lines()).await?;
+    finish(&api, &extracted, &output).await?;
+    println!("\nand now that there is nothing to do:");
+    let most = told.until_nobody_is_left(&fleet).await?;
+    println!(
+        "\nfrom no agent to {most} to none in {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+async fn finish(api: &Api, extracted: &Extracted, output: &Output) -> Result<(), Ended> {
     let bar = transfer("report", 0);
-    download(&api, &extracted.video.id, "report", &output.report, &bar).await?;
+    download(api, &extracted.video.id, "report", &output.report, &bar).await?;
     bar.finish_and_clear();
-    print_result(&extracted, &output);
+    print_result(extracted, output);
     print_report(&read_report(&output.report)?);
     Ok(())
 }
 
-fn print_cloud(d: &Description) {
+fn print_cloud(d: &Description, size: FleetSize) {
     println!("REST API  {}   key {}", d.api, d.api_key);
     println!("CDN       {}", d.cdn);
     println!("AWS       {}   {} (emulator)", d.aws, d.region);
     println!("Redis     {}", d.redis);
+    println!("status    {}", d.status);
     for agent in &d.agents {
         println!("agent     {}   process {}", agent.instance_id, agent.pid);
     }
     println!("logs      {}", d.run_dir);
+    if !size.is_fixed() {
+        println!("agents    none yet. Shorter than in production, so that you can watch:");
+        for line in Scaling::hurried(1).differences() {
+            println!("          {line}");
+        }
+    }
 }
 
 /// Lines that anyone can repeat: register, then send the file to where the answer says, with the

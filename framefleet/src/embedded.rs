@@ -23,18 +23,14 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    pub async fn start(agents: usize, more: &[String]) -> Result<Self, Ended> {
+    /// `args` say how large it is, and more.
+    pub async fn start(args: &[String]) -> Result<Self, Ended> {
         let program = std::env::current_exe()
             .map_err(|e| Ended::service(format!("find our own directory: {e}")))?
             .with_file_name("local-cloud");
         let mut child = Command::new(&program)
-            .args([
-                "--json",
-                "--until-stdin-closes",
-                "--agents",
-                &agents.to_string(),
-            ])
-            .args(more)
+            .args(["--json", "--until-stdin-closes"])
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C is for this process, which then stops that one in order.

@@ -33,12 +33,13 @@ pub async fn run(args: ExtractArgs) -> Result<(), Ended> {
     let (_embedded, api) = match remote {
         Some((url, key)) => (None, Api::new(&url, &key)?),
         None => {
-            let embedded = Embedded::start(args.agents, &[]).await?;
+            let agents = ["--agents".to_owned(), args.agents.to_string()];
+            let embedded = Embedded::start(&agents).await?;
             let api = embedded.api()?;
             (Some(embedded), api)
         }
     };
-    let extracted = extract(&api, &input, &spec, &output).await?;
+    let extracted = extract(&api, &input, &spec, &output, Progress::new()).await?;
     for warning in &extracted.video.warnings {
         eprintln!("{:>12} {warning}", "warning");
     }
@@ -87,6 +88,7 @@ pub async fn extract(
     input: &Input<'_>,
     spec: &ExtractSpec,
     output: &Output,
+    mut progress: Progress,
 ) -> Result<Extracted, Ended> {
     let started = Instant::now();
     let registered = api.register(&input.name, input.size, spec).await?;
@@ -96,7 +98,6 @@ pub async fn extract(
     upload(api, registered, input.path, input.size, &bar).await?;
     finish_transfer(&bar);
 
-    let mut progress = Progress::new();
     let video = loop {
         let video = api.video(&id).await?;
         progress.show(&video);

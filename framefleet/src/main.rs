@@ -1,5 +1,5 @@
 //! The command people type: extract frames from a video through the REST API, ask how a video is
-//! doing, or run the whole fleet on this machine.
+//! doing, run the whole fleet on this machine, or simulate a large one.
 //!
 //! Absent: any work on videos. It only calls the API, and starts the `local-cloud` program.
 
@@ -9,6 +9,7 @@ mod demo;
 mod download;
 mod embedded;
 mod extract;
+mod fleet;
 mod outcome;
 mod output;
 mod progress;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use fleet_sim::cli::run_cli;
 use outcome::Ended;
 
 /// What a shell reports for a program that Ctrl-C ended.
@@ -68,5 +70,9 @@ async fn run(command: Command) -> Result<(), Ended> {
         Command::Status(args) => status::run(args).await,
         Command::Up(args) => demo::up(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Simulate(args) => tokio::task::spawn_blocking(move || run_cli(&args))
+            .await
+            .map_err(|e| Ended::service(format!("simulate: {e}")))?
+            .map_err(|e| Ended::usage(format!("{e:#}"))),
     }
 }

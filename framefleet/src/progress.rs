@@ -38,7 +38,15 @@ pub fn finish_transfer(bar: &ProgressBar) {
 
 impl Progress {
     pub fn new() -> Self {
-        let plain = !std::io::stderr().is_terminal();
+        Self::styled(!std::io::stderr().is_terminal())
+    }
+
+    /// Lines even at a terminal, where others write lines too.
+    pub fn lines() -> Self {
+        Self::styled(true)
+    }
+
+    fn styled(plain: bool) -> Self {
         let bar = match plain {
             true => ProgressBar::hidden(),
             false => ProgressBar::new(STEPS),

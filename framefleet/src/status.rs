@@ -4,12 +4,16 @@ use indicatif::HumanBytes;
 
 use crate::api::{Api, Video};
 use crate::cli::StatusArgs;
+use crate::fleet;
 use crate::outcome::Ended;
 
 pub async fn run(args: StatusArgs) -> Result<(), Ended> {
+    if let Some(url) = &args.fleet {
+        return fleet::show(url, args.watch).await;
+    }
     let Some((url, key)) = args.service.remote()? else {
         return Err(Ended::usage(
-            "status needs --api and --key, as printed by `framefleet up`",
+            "status needs --api and --key, or --fleet, as printed by `framefleet up`",
         ));
     };
     let api = Api::new(&url, &key)?;

@@ -53,35 +53,60 @@ pub async fn start_emulator(scratch: &Path) -> Result<(Child, SocketAddr), Start
 }
 
 pub async fn start_redis(scratch: &Path) -> Result<(Child, SocketAddr), StartError> {
-    let path = find_in_path("redis-server").ok_or(StartError::Missing {
-        what: "redis-server".into(),
-        path: "redis-server".into(),
-        hint: "install it with ./run up, or apt-get install redis-server",
-    })?;
+    let path = redis_path()?;
     on_free_port(
-        |address| Program {
-            name: "redis".into(),
-            path: path.clone(),
-            args: [
-                "--bind",
-                "127.0.0.1",
-                "--port",
-                &address.port().to_string(),
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--daemonize",
-                "no",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            env: Vec::new(),
-            log: scratch.join("redis.log"),
-        },
+        |address| redis_program(&path, scratch, address),
         redis_answers,
     )
     .await
+}
+
+/// At an address that was a redis-server's before; it has ended, or is just ending.
+pub async fn restart_redis(scratch: &Path, address: SocketAddr) -> Result<Child, StartError> {
+    let program = redis_program(&redis_path()?, scratch, address);
+    let mut attempt = 1;
+    loop {
+        let child = Child::start(&program).map_err(|source| StartError::Spawn {
+            name: program.name.clone(),
+            source,
+        })?;
+        match wait_until(&child, || redis_answers(address)).await {
+            Ok(()) => return Ok(child),
+            Err(_) if attempt < PORT_ATTEMPTS && child.ended().is_some() => attempt += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn redis_path() -> Result<PathBuf, StartError> {
+    find_in_path("redis-server").ok_or(StartError::Missing {
+        what: "redis-server".into(),
+        path: "redis-server".into(),
+        hint: "install it with ./run up, or apt-get install redis-server",
+    })
+}
+
+fn redis_program(path: &Path, scratch: &Path, address: SocketAddr) -> Program {
+    Program {
+        name: "redis".into(),
+        path: path.to_owned(),
+        args: [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &address.port().to_string(),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--daemonize",
+            "no",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        env: Vec::new(),
+        log: scratch.join("redis.log"),
+    }
 }
 
 async fn on_free_port<F, P, Fut>(program: F, probe: P) -> Result<(Child, SocketAddr), StartError>

@@ -9,25 +9,30 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use tokio::runtime::Runtime;
 
-use crate::agent::{Agent, InstanceIds};
-use crate::backends::{redis_connection, start_emulator, start_redis};
+use crate::agent::Agent;
+use crate::backends::{redis_connection, restart_redis, start_emulator, start_redis};
 use crate::cdn::{Cdn, Distribution, Signer};
 use crate::child::Child;
 use crate::error::StartError;
+use crate::group::{Edges, FleetStatus, Group, Happening, Metrics};
 use crate::lambda::{Function, Mapping, Settings, run_mapping};
 use crate::lifecycle::Lifecycle;
-use crate::metadata::{Identity, Market, Metadata};
+use crate::machines::Machines;
+use crate::metadata::Market;
 use crate::options::{Component, Options};
 use crate::place;
 use crate::programs::{Addresses, Programs};
 use crate::resources::{self, Queues, RESULTS_BUCKET};
 use crate::scratch::Scratch;
 use crate::sdk;
+use crate::status::StatusServer;
 
 /// Longer than any orderly end takes here: nothing local is worth a long drain.
 const GRACE: Duration = Duration::from_secs(5);
 /// Ingest's timeout, as Terraform sets it; below the events' visibility timeout.
 const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Auto Scaling gives up after 2 s.
+const GUARD_TIMEOUT: Duration = Duration::from_secs(2);
 const _: () = assert!(INGEST_TIMEOUT.as_secs() < resources::EVENT_VISIBILITY as u64);
 
 /// Messages in each queue, waiting and in flight together.
@@ -42,8 +47,8 @@ pub struct QueueDepths {
 /// Stops and removes everything when dropped. Fields end in this order: workers before what they
 /// work with.
 pub struct Cloud {
-    agents: Mutex<Vec<Arc<Agent>>>,
-    core: Arc<Core>,
+    group: Arc<Group>,
+    core: Core,
     /// Servers and loops live here, not in the caller's runtime, which may be one test's.
     runtime: Option<Runtime>,
 }
@@ -53,13 +58,15 @@ struct Core {
     handler: Mutex<Option<Child>>,
     ingest: Arc<Function>,
     cdn: Cdn,
-    lifecycle: Lifecycle,
-    programs: Programs,
+    lifecycle: Arc<Lifecycle>,
+    status: StatusServer,
+    /// Auto Scaling's loop.
+    scaling: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    guard: Arc<Function>,
     addresses: Addresses,
     api_key: String,
     queues: Queues,
-    instance_ids: Mutex<InstanceIds>,
-    redis: Child,
+    redis: Mutex<Child>,
     emulator: Child,
     scratch: Scratch,
 }
@@ -72,22 +79,26 @@ impl Cloud {
             .enable_all()
             .build()
             .map_err(|e| StartError::setup("start a runtime", e))?;
-        let agents = options.agents;
-        let starting = runtime.spawn(Core::start(options));
-        let core = match starting.await {
-            Ok(started) => started,
-            Err(panic) => Err(StartError::setup("start the local cloud", panic)),
+        let agents = match options.scaling {
+            Some(_) => 0,
+            None => options.agents,
         };
-        let cloud = match core {
-            Ok(core) => Self {
-                agents: Mutex::default(),
-                core: Arc::new(core),
-                runtime: Some(runtime),
-            },
-            Err(error) => {
+        let starting = runtime.spawn(Core::start(options));
+        let (core, group) = match starting.await {
+            Ok(Ok(started)) => started,
+            Ok(Err(error)) => {
                 runtime.shutdown_background();
                 return Err(error);
             }
+            Err(panic) => {
+                runtime.shutdown_background();
+                return Err(StartError::setup("start the local cloud", panic));
+            }
+        };
+        let cloud = Self {
+            group,
+            core,
+            runtime: Some(runtime),
         };
         for _ in 0..agents {
             cloud.start_agent(&[])?;
@@ -98,8 +109,7 @@ impl Cloud {
     /// One more agent; `env` is added to what all agents get. Zone and market follow from how many
     /// were started before.
     pub fn start_agent(&self, env: &[(&str, &str)]) -> Result<Arc<Agent>, StartError> {
-        let (zone, market) = place::nth(lock(&self.agents).len());
-        self.start_agent_in(zone, market, env)
+        self.group.start_agent(None, env)
     }
 
     pub fn start_agent_in(
@@ -108,33 +118,45 @@ impl Cloud {
         market: Market,
         env: &[(&str, &str)],
     ) -> Result<Arc<Agent>, StartError> {
-        let core = &self.core;
-        let id = lock(&core.instance_ids).next();
-        let identity = Identity {
-            instance_id: id.clone(),
-            zone: zone.to_owned(),
-            market,
-            region: crate::REGION.to_owned(),
-            group: crate::GROUP.to_owned(),
-        };
-        let runtime = self.runtime.as_ref().expect("it ends with the cloud");
-        let metadata = Metadata::start_on(runtime.handle(), identity)
-            .map_err(|e| StartError::setup("serve an agent's instance metadata", e))?;
-        let mut program = core.programs.agent(&core.addresses, &metadata);
-        let added = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-        program.env.extend(added);
-        let child = Child::start(&program).map_err(|source| StartError::Spawn {
-            name: program.name.clone(),
-            source,
-        })?;
-        let agent = Arc::new(Agent::new(id, child, metadata));
-        lock(&self.agents).push(agent.clone());
-        Ok(agent)
+        let index = place::ZONES.iter().position(|known| *known == zone);
+        let index = index.ok_or_else(|| StartError::setup("start an agent", "no such zone"))?;
+        let place = (index as u32, market == Market::Spot);
+        self.group.start_agent(Some(place), env)
+    }
+
+    /// Instances and what they do, the queue, the alarms, and what has happened.
+    pub fn status(&self) -> FleetStatus {
+        self.group.status()
+    }
+
+    /// What has happened to the fleet, oldest first.
+    pub fn happenings(&self) -> Vec<Happening> {
+        self.group.happenings()
+    }
+
+    /// As an operator does; without effect on a fleet of a fixed size.
+    pub fn set_desired(&self, desired: u32) {
+        self.group.change_desired(desired, "set by hand");
+    }
+
+    /// A Spot interruption: the notice now, and the end after it. False for one that does not run.
+    pub fn interrupt(&self, instance_id: &str, notice: Duration) -> bool {
+        self.group.interrupt(instance_id, notice)
+    }
+
+    /// Zone rebalancing of one machine. False where there is nothing to move.
+    pub fn rebalance(&self) -> bool {
+        self.group.rebalance()
+    }
+
+    /// Where `GET` gives the status as JSON.
+    pub fn status_url(&self) -> String {
+        self.core.status.url()
     }
 
     /// Every agent that was started, ended ones too, in that order.
     pub fn agents(&self) -> Vec<Arc<Agent>> {
-        lock(&self.agents).clone()
+        self.group.agents()
     }
 
     /// `http://127.0.0.1:port`, without a slash at the end.
@@ -195,6 +217,20 @@ impl Cloud {
         redis::cmd("FLUSHALL").query_async(&mut connection).await
     }
 
+    /// Another redis-server with nothing in it, at the same address.
+    pub async fn restart_redis(&self) -> Result<(), StartError> {
+        let address = self.core.addresses.redis;
+        let pid = {
+            let redis = lock(&self.core.redis);
+            let _ = redis.signal(rustix::process::Signal::KILL);
+            redis.pid()
+        };
+        tracing::info!(pid, "killed redis-server");
+        let started = restart_redis(self.run_dir(), address).await?;
+        *lock(&self.core.redis) = started;
+        Ok(())
+    }
+
     pub async fn queue_depths(&self) -> Result<QueueDepths, StartError> {
         let sqs = aws_sdk_sqs::Client::new(&self.sdk_config().await);
         let queues = &self.core.queues;
@@ -210,7 +246,8 @@ impl Cloud {
     pub fn broken(&self) -> Option<String> {
         let core = &self.core;
         let handler = lock(&core.handler);
-        [Some(&core.emulator), Some(&core.redis), handler.as_ref()]
+        let redis = lock(&core.redis);
+        [Some(&core.emulator), Some(&*redis), handler.as_ref()]
             .into_iter()
             .flatten()
             .find_map(|child| {
@@ -225,26 +262,35 @@ impl Cloud {
     /// SIGTERM to what is ours, in the order of the work, then SIGKILL to what is left. Emulator
     /// and redis-server keep nothing, and are killed: the emulator waits for idle connections.
     pub async fn shutdown(self) {
-        let agents = std::mem::take(&mut *lock(&self.agents));
-        futures::future::join_all(agents.iter().map(|agent| agent.child().stop(GRACE))).await;
-        if let Some(mapping) = lock(&self.core.mapping).take() {
-            mapping.abort();
+        let agents = self.group.stop();
+        for task in [&self.core.scaling, &self.core.mapping] {
+            if let Some(task) = lock(task).take() {
+                task.abort();
+            }
         }
+        futures::future::join_all(agents.iter().map(|agent| agent.child().stop(GRACE))).await;
+        self.core.guard.stop(GRACE).await;
         self.core.ingest.stop(GRACE).await;
         let handler = lock(&self.core.handler).take();
         if let Some(handler) = handler {
             handler.stop(GRACE).await;
         }
-        for backend in [&self.core.redis, &self.core.emulator] {
-            backend.kill().await;
-        }
+        let redis = lock(&self.core.redis).signal(rustix::process::Signal::KILL);
+        drop(redis);
+        self.core.emulator.kill().await;
     }
 }
 
 impl Drop for Cloud {
     fn drop(&mut self) {
-        if let Some(mapping) = lock(&self.core.mapping).take() {
-            mapping.abort();
+        for task in [&self.core.scaling, &self.core.mapping] {
+            if let Some(task) = lock(task).take() {
+                task.abort();
+            }
+        }
+        // Tasks of the runtime may hold them a moment longer.
+        for agent in self.group.stop() {
+            let _ = agent.kill();
         }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -253,7 +299,7 @@ impl Drop for Cloud {
 }
 
 impl Core {
-    async fn start(options: Options) -> Result<Self, StartError> {
+    async fn start(options: Options) -> Result<(Self, Arc<Group>), StartError> {
         let programs = Programs::find(&options)?;
         let scratch = Scratch::open(options.run_dir.as_deref())
             .map_err(|e| StartError::setup("make the run directory", e))?;
@@ -290,6 +336,7 @@ impl Core {
         let lifecycle = Lifecycle::start(crate::GROUP, crate::HOOK)
             .await
             .map_err(|e| StartError::setup("start the Auto Scaling API", e))?;
+        let lifecycle = Arc::new(lifecycle);
         let api_key = uuid::Uuid::new_v4().simple().to_string();
         let mut addresses = Addresses {
             aws,
@@ -322,21 +369,65 @@ impl Core {
                 function: ingest.clone(),
             },
         ));
-        Ok(Self {
+        let guard = Arc::new(Function::new(Settings {
+            name: "scale-in-guard".to_owned(),
+            binary: programs.path(Component::Guard),
+            env: programs.env(Component::Guard, &addresses),
+            timeout: GUARD_TIMEOUT,
+            memory_mb: 512,
+            log: scratch.path().join("scale-in-guard.log"),
+        }));
+        let runtime = tokio::runtime::Handle::current();
+        let edges = Edges {
+            machines: Machines {
+                programs: programs.with_logs(scratch.path()),
+                addresses: addresses.clone(),
+                runtime: runtime.clone(),
+            },
+            guard: guard.clone(),
+            metrics: Metrics {
+                cloudwatch: aws_sdk_cloudwatch::Client::new(&sdk),
+                sqs: aws_sdk_sqs::Client::new(&sdk),
+                queue_url: queues.tasks.clone(),
+            },
+            redis: redis_scripts::Connection::lazy(&redis_options(redis_address))
+                .and_then(|redis| redis_scripts::Fleet::new(&redis, crate::FLEET))
+                .map_err(|e| StartError::setup("watch the fleet in Redis", e))?,
+            lifecycle: lifecycle.clone(),
+            runtime,
+        };
+        let group = Arc::new(Group::new(options.scaling, options.seed, edges));
+        let status = StatusServer::start(group.clone())
+            .await
+            .map_err(|e| StartError::setup("serve the fleet's status", e))?;
+        let scaling = tokio::spawn(group.clone().run());
+        let core = Self {
             mapping: Mutex::new(Some(mapping)),
             handler: Mutex::new(Some(handler)),
             ingest,
             cdn,
             lifecycle,
-            programs: programs.with_logs(scratch.path()),
+            status,
+            scaling: Mutex::new(Some(scaling)),
+            guard,
             addresses,
             api_key,
             queues,
-            instance_ids: Mutex::new(InstanceIds::new(options.seed)),
-            redis,
+            redis: Mutex::new(redis),
             emulator,
             scratch,
-        })
+        };
+        Ok((core, group))
+    }
+}
+
+/// For looking only, twice a second and more: better no answer than a late one.
+fn redis_options(address: SocketAddr) -> redis_scripts::Options {
+    redis_scripts::Options {
+        connect_timeout: Duration::from_millis(500),
+        reply_timeout: Duration::from_millis(500),
+        retries: 0,
+        ..redis_scripts::Options::new(format!("redis://{address}"))
     }
 }
 

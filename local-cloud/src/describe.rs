@@ -14,6 +14,8 @@ pub struct Description {
     pub redis: String,
     pub region: String,
     pub run_dir: String,
+    /// Where the fleet's status is, as JSON.
+    pub status: String,
     pub agents: Vec<AgentDescription>,
 }
 
@@ -33,6 +35,7 @@ impl From<&Cloud> for Description {
             redis: cloud.redis_url(),
             region: crate::REGION.to_owned(),
             run_dir: cloud.run_dir().display().to_string(),
+            status: cloud.status_url(),
             agents: cloud
                 .agents()
                 .iter()

@@ -1,7 +1,7 @@
 //! The laptop's AWS: starts the emulator and redis-server, creates what Terraform creates in an
 //! account, runs the very binaries that run on AWS, and stands in for what no emulator does: the
-//! Lambda runtime API with its SQS event source, CloudFront's signature check, instance metadata
-//! and lifecycle hooks.
+//! Lambda runtime API with its SQS event source, CloudFront's signature check, Auto Scaling,
+//! instance metadata and lifecycle hooks.
 //!
 //! Absent: any knowledge of videos, and any code path of its own in the components. They get an
 //! endpoint in `AWS_ENDPOINT_URL` and cannot tell where they run.
@@ -13,8 +13,10 @@ mod child;
 mod cloud;
 mod describe;
 mod error;
+mod group;
 mod lambda;
 mod lifecycle;
+mod machines;
 mod metadata;
 mod options;
 mod place;
@@ -23,12 +25,17 @@ mod ready;
 mod resources;
 mod scratch;
 mod sdk;
+mod status;
 
 pub use agent::Agent;
 pub use backends::EMULATOR_ENV;
 pub use cloud::{Cloud, QueueDepths};
 pub use describe::{AgentDescription, Description};
 pub use error::StartError;
+pub use group::{
+    AlarmStatus, Bounds, Cause, Doing, End, FleetStatus, HURRIED_POLL, Happening, InstanceStatus,
+    Scaling, Waiting, What,
+};
 pub use lambda::{Function, InvokeError, Settings};
 pub use lifecycle::{HookEnd, Lifecycle};
 pub use metadata::{Identity, Market, Metadata};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use local_cloud::{Cloud, Description, Options};
+use local_cloud::{Cloud, Description, HURRIED_POLL, Options, Scaling};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -19,6 +19,10 @@ struct Cli {
     /// Agent processes to start
     #[arg(long, default_value_t = 2)]
     agents: usize,
+    /// Instead, a fleet that grows from none to at most so many agents, and shrinks to none. It
+    /// does so faster than in production
+    #[arg(long, value_name = "N", conflicts_with = "agents", value_parser = clap::value_parser!(u32).range(1..))]
+    max_agents: Option<u32>,
     /// Port of the REST API; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     api_port: u16,
@@ -69,12 +73,17 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
     };
     tokio::pin!(stop);
-    let options = Options {
+    let mut options = Options {
         agents: cli.agents,
         api_port: cli.api_port,
         run_dir: cli.run_dir,
         ..Options::default()
     };
+    if let Some(max) = cli.max_agents {
+        options = options
+            .scaling(Scaling::hurried(max))
+            .agent_env("FRAMEFLEET_POLL_SECONDS", HURRIED_POLL.as_secs());
+    }
     let cloud = tokio::select! {
         cloud = Cloud::start(options) => cloud?,
         () = &mut stop => return Ok(()),
@@ -119,6 +128,7 @@ fn print(description: &Description, json: bool) -> anyhow::Result<()> {
     println!("CDN       {}", description.cdn);
     println!("AWS       {} ({})", description.aws, description.region);
     println!("Redis     {}", description.redis);
+    println!("status    {}", description.status);
     println!("logs      {}", description.run_dir);
     for agent in &description.agents {
         println!("agent     {} (process {})", agent.instance_id, agent.pid);

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::group::Scaling;
+
 /// The programs of ours that run in a local cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Component {
     UploadHandler,
     Ingest,
     Agent,
+    Guard,
 }
 
 /// Given a component and a server's address, the address to give that component instead: a fault
@@ -21,7 +24,10 @@ pub type Env = Vec<(String, String)>;
 
 #[derive(Clone)]
 pub struct Options {
+    /// A fleet of a fixed size, where `scaling` is None.
     pub agents: usize,
+    /// A fleet that grows and shrinks.
+    pub scaling: Option<Scaling>,
     pub agent_env: Env,
     pub handler_env: Env,
     pub ingest_env: Env,
@@ -41,6 +47,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             agents: 2,
+            scaling: None,
             agent_env: Env::new(),
             handler_env: Env::new(),
             ingest_env: Env::new(),
@@ -57,6 +64,11 @@ impl Default for Options {
 impl Options {
     pub fn agents(mut self, agents: usize) -> Self {
         self.agents = agents;
+        self
+    }
+
+    pub fn scaling(mut self, scaling: Scaling) -> Self {
+        self.scaling = Some(scaling);
         self
     }
 

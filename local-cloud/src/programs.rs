@@ -45,6 +45,7 @@ impl Component {
             Component::UploadHandler => "upload-handler",
             Component::Ingest => "ingest",
             Component::Agent => "fleet-agent",
+            Component::Guard => "scale-in-guard",
         }
     }
 }
@@ -59,6 +60,7 @@ impl Programs {
             Component::UploadHandler,
             Component::Ingest,
             Component::Agent,
+            Component::Guard,
         ] {
             let path = directory.join(component.binary());
             if !path.is_file() {
@@ -204,7 +206,7 @@ impl Programs {
             Component::UploadHandler => env.extend(self.handler_env.iter().cloned()),
             Component::Ingest => env.extend(self.ingest_env.iter().cloned()),
             // The instance id comes between; see `agent`.
-            Component::Agent => {}
+            Component::Agent | Component::Guard => {}
         }
         env
     }

@@ -258,6 +258,7 @@ fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, Me
     if let Some((width, height)) = oversized {
         check_size(width, height, limits)?;
     }
+    decoder.check_memory()?;
     let why = decoder
         .first_error
         .map_or(String::new(), |e| format!(" ({e})"));

@@ -136,7 +136,8 @@ impl Guard {
         }
         let options = Options {
             connect_timeout: Duration::from_millis(300),
-            reply_timeout: ANSWER_WITHIN,
+            // The call's own limit comes first, and says in which stage it was.
+            reply_timeout: 2 * ANSWER_WITHIN,
             retries: 1,
             ..Options::new(self.redis_url().await?)
         };

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -121,6 +122,9 @@ fn generated() -> Result<Vec<Video>> {
 
 /// Runs the generator once; later calls find its clips.
 pub fn generate() -> Result<PathBuf> {
+    // Tests of one program run side by side, and would take each other's half-made clips away.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = root().join("target/fixtures");
     let status = Command::new("bash")
         .arg(root().join("tests/fixtures/generate.sh"))

@@ -20,8 +20,10 @@ pub enum Fault {
     Error,
     /// No answer at all, for this long; then 500.
     Hang(Duration),
-    /// The true answer, this much later.
+    /// The request reaches the server this much later.
     Delay(Duration),
+    /// The server acts at once, and its answer comes this much later.
+    Late(Duration),
 }
 
 /// What a request looks like to a rule.
@@ -36,6 +38,9 @@ pub struct Seen<'a> {
 
 pub type Rule = Arc<dyn Fn(&Seen) -> Fault + Send + Sync>;
 
+/// Told of every answer that the server gave.
+pub type Observer = Arc<dyn Fn(&Seen, StatusCode) + Send + Sync>;
+
 pub struct Proxy {
     pub address: SocketAddr,
     server: JoinHandle<()>,
@@ -46,11 +51,16 @@ struct Route {
     upstream: SocketAddr,
     http: reqwest::Client,
     rule: Rule,
+    observer: Observer,
 }
 
 impl Proxy {
-    /// Binds at once, so that the address can be handed out before the first request.
     pub fn start(upstream: SocketAddr, rule: Rule) -> Result<Self> {
+        Self::observed(upstream, rule, Arc::new(|_, _| {}))
+    }
+
+    /// Binds at once, so that the address can be handed out before the first request.
+    pub fn observed(upstream: SocketAddr, rule: Rule, observer: Observer) -> Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -58,6 +68,7 @@ impl Proxy {
             upstream,
             http: local_cloud::http_client(),
             rule,
+            observer,
         };
         let router = Router::new().fallback(pass).with_state(route);
         let server = tokio::spawn(async move {
@@ -80,17 +91,20 @@ async fn pass(State(route): State<Route>, request: Request) -> Response {
         .path_and_query()
         .map_or("/", |p| p.as_str())
         .to_owned();
-    let action = request
-        .headers()
-        .get("x-amz-target")
-        .and_then(|v| v.to_str().ok());
-    let seen = Seen {
-        method: request.method().as_str(),
-        target: &target,
-        action: action.unwrap_or_default(),
+    let (method, action) = {
+        let action = request.headers().get("x-amz-target");
+        let action = action.and_then(|v| v.to_str().ok()).unwrap_or_default();
+        (request.method().as_str().to_owned(), action.to_owned())
     };
+    let seen = Seen {
+        method: &method,
+        target: &target,
+        action: &action,
+    };
+    let mut late = Duration::ZERO;
     match (route.rule)(&seen) {
         Fault::None => {}
+        Fault::Late(pause) => late = pause,
         Fault::Error => return broken(),
         Fault::Hang(pause) => {
             tokio::time::sleep(pause).await;
@@ -105,11 +119,24 @@ async fn pass(State(route): State<Route>, request: Request) -> Response {
         .request(parts.method, format!("http://{}{target}", route.upstream))
         .headers(parts.headers)
         .body(reqwest::Body::wrap_stream(body.into_data_stream()))
-        .send()
-        .await;
-    let Ok(answer) = forwarded else {
+        .send();
+    // A task of its own: what the server did is told even if the caller is killed meanwhile, which
+    // ends this one.
+    let observer = route.observer.clone();
+    let answered = tokio::spawn(async move {
+        let answer = forwarded.await?;
+        let seen = Seen {
+            method: &method,
+            target: &target,
+            action: &action,
+        };
+        observer(&seen, answer.status());
+        Ok::<_, reqwest::Error>(answer)
+    });
+    let Ok(Ok(answer)) = answered.await else {
         return broken();
     };
+    tokio::time::sleep(late).await;
     let mut response = Response::builder().status(answer.status());
     if let Some(headers) = response.headers_mut() {
         *headers = answer.headers().clone();

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use fleet_tests::caller::PATIENCE;
 use fleet_tests::fleet;
 use fleet_tests::journey::{finished, footage, quiet, spec, with_proxy};
 use fleet_tests::proxy::Fault;
+use local_cloud::RESULTS_BUCKET;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Result<()> {
@@ -31,6 +33,48 @@ async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Resul
     );
     let bytes = finished(&cloud, &caller, &id).await?;
     ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+/// Found by a chaos run of ten minutes, as fragments that nobody removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_wakes_after_the_end_leaves_nothing_behind() -> Result<()> {
+    let quiet = quiet().await?;
+    let puts = Arc::new(AtomicUsize::new(0));
+    let count = puts.clone();
+    // The first fragment of segment 1 is on its way for a second: everything is read by then, so
+    // that a missing source cannot stop the sleeper later.
+    let (cloud, caller, _proxies) = with_proxy(fleet::options(2), move |seen| {
+        let fragment = seen.target.contains("/00001/") && seen.target.contains(".zip");
+        if seen.method == "PUT" && fragment && count.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Fault::Delay(Duration::from_secs(1));
+        }
+        Fault::None
+    })
+    .await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    let sleeper = fleet::logged(&cloud, "#0.1").await?;
+    while puts.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    sleeper.pause()?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    ensure!(bytes == quiet, "the archive differs from the quiet run's");
+    // A Redis that remembers would tell the sleeper that all is over.
+    cloud.flush_redis().await?;
+    let before = std::fs::metadata(sleeper.log())?.len();
+    sleeper.resume()?;
+    let started = std::time::Instant::now();
+    while !std::fs::read_to_string(sleeper.log())?[before as usize..].contains("ended task=") {
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "the sleeper does not end its task"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let left = fleet::keys(&cloud, RESULTS_BUCKET).await?;
+    ensure!(left.len() == 3, "more than results: {left:?}");
     cloud.shutdown().await;
     Ok(())
 }

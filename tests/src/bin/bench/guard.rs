@@ -2,6 +2,9 @@
 //! 5,000 of them idle, each start on a Redis of the same content; then the same warm. Real binary,
 //! real redis-server, the local runtime API. The time includes starting the process through the
 //! local cloud's own wrapper, and the way there and back over HTTP.
+//!
+//! A guard that runs out of time answers with nobody, and Auto Scaling asks again. Such answers are
+//! counted and named; their times count like all others.
 
 use std::time::{Duration, Instant};
 
@@ -60,32 +63,40 @@ pub async fn run() -> Result<()> {
         }
         function.stop(Duration::from_secs(1)).await;
     }
-    println!("(f) cold start to answer: {}", percentiles(&cold));
-    println!("(f) warm call to answer: {}", percentiles(&warm));
+    println!("(f) cold start to answer: {}", summary(&cold));
+    println!("(f) warm call to answer: {}", summary(&warm));
     Ok(())
 }
 
-/// Milliseconds until the answer, which names as many as were wanted.
-async fn ask(function: &Function, event: &str) -> Result<f64> {
+struct Answered {
+    millis: f64,
+    /// All that were wanted, or nobody.
+    named: bool,
+}
+
+async fn ask(function: &Function, event: &str) -> Result<Answered> {
     let started = Instant::now();
     let answer = function.invoke(event.to_owned()).await?;
-    let took = started.elapsed().as_secs_f64() * 1000.0;
+    let millis = started.elapsed().as_secs_f64() * 1000.0;
     let answer: Value = serde_json::from_slice(&answer)?;
     let named = answer["InstanceIDs"].as_array().map_or(0, Vec::len);
     ensure!(
-        named == WANTED,
-        "named {named} of {WANTED} after {took:.0} ms"
+        named == WANTED || named == 0,
+        "named {named} of {WANTED} after {millis:.0} ms"
     );
-    Ok(took)
+    let named = named > 0;
+    Ok(Answered { millis, named })
 }
 
-fn percentiles(times: &[f64]) -> String {
-    let at = |share| percentile(times, share);
+fn summary(answers: &[Answered]) -> String {
+    let times: Vec<f64> = answers.iter().map(|answer| answer.millis).collect();
+    let at = |share| percentile(&times, share);
     let (p50, p99, max) = (at(0.5), at(0.99), at(1.0));
+    let nobody = answers.iter().filter(|answer| !answer.named).count();
     format!(
-        "p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms of {} calls, {} ms allowed",
-        times.len(),
-        LIMIT.as_millis()
+        "p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms of {} allowed; {nobody} of {} ran out of time and named nobody",
+        LIMIT.as_millis(),
+        answers.len()
     )
 }
 

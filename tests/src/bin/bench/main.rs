@@ -3,6 +3,7 @@
 
 mod concurrency;
 mod guard;
+mod idle;
 mod lua;
 mod media;
 mod process;
@@ -19,7 +20,7 @@ use fleet_tests::{corpus, fleet};
 
 #[derive(Parser)]
 struct Cli {
-    /// trip, media, reads, lua, guard or concurrency; all of them without a name
+    /// trip, media, reads, idle, lua, guard or concurrency; all of them without a name
     names: Vec<String>,
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
@@ -41,7 +42,7 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "media", "reads", "lua", "guard", "concurrency"].contains(&name.as_str()),
+            ["trip", "media", "reads", "idle", "lua", "guard", "concurrency"].contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }
@@ -63,6 +64,11 @@ async fn main() -> Result<()> {
     }
     if wanted("reads") {
         reads::run(&cli.footage).await.context("measure bytes")?;
+    }
+    if wanted("idle") {
+        idle::run(&cli.footage)
+            .await
+            .context("measure idle decoders")?;
     }
     if wanted("lua") {
         lua::run().await.context("measure complete_segment")?;
