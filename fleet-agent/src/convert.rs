@@ -59,11 +59,12 @@ pub fn image_options(image: &spec::ImageSpec) -> ImageOptions {
     }
 }
 
-pub fn probe_limits(limits: &Limits) -> ProbeLimits {
+pub fn probe_limits(limits: &Limits, request: &Request) -> ProbeLimits {
     ProbeLimits {
         side_pixels: limits.side_pixels,
         frame_pixels: limits.frame_pixels,
         duration_seconds: limits.duration_seconds,
+        request: Some(request.clone()),
         ..ProbeLimits::default()
     }
 }

@@ -13,7 +13,7 @@ use zip_splice::{Entry, FragmentWriter};
 use crate::context::{Context, patiently};
 use crate::outcome::Ended;
 use crate::records::{FragmentRecord, PlanRecord};
-use crate::{cleanup, convert, splice};
+use crate::{cleanup, convert, renumber, seams, splice};
 
 /// Fragment records read at once.
 const READERS: usize = 16;
@@ -84,6 +84,19 @@ async fn work(
     token: Token,
 ) -> Result<(), Ended> {
     let (tenant, video) = (&row.tenant, &row.video);
+    let (mut fragments, index_bytes) = fragments(context, row, job).await?;
+    if let Some(detail) = seams::mismatch(&plan.plan, &fragments) {
+        return Err(Ended::Replan { detail });
+    }
+    let (_, images) = seams::numbers(&fragments);
+    let limit = plan.plan.request.max_images;
+    if images > limit {
+        let detail = format!("the selection gives {images} images; the limit is {limit}");
+        return Err(Ended::Rejected(convert::failure(
+            media::RejectReason::TooManyImages,
+            &detail,
+        )));
+    }
     match context
         .videos
         .advance(tenant, video, VideoState::Finalizing, Change::default())
@@ -94,7 +107,7 @@ async fn work(
         Advance::Refused(row) => return Ok(cleanup::after(context, &row).await?),
         Advance::Missing => return Ok(cleanup::everything(context, tenant, video).await?),
     }
-    let (fragments, index_bytes) = fragments(context, row, job).await?;
+    renumber::apply(context, row, plan, &mut fragments).await?;
     let manifest = serde_json::to_vec(&manifest(plan, &fragments))?;
     let extra = extra(&manifest)?;
     let splice = splice::Archive {

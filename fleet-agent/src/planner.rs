@@ -87,7 +87,7 @@ async fn decide(
         drain.clone(),
     );
     let request = convert::request(&row.extract, &config.limits);
-    let limits = convert::probe_limits(&config.limits);
+    let limits = convert::probe_limits(&config.limits, &request);
     let (segment_pixels, max_segments) = (config.segment_pixels, config.max_segments);
     let (sandbox, stop, upload) = (context.sandbox.clone(), drain.clone(), from.key.clone());
     let planned = tokio::task::spawn_blocking(move || {

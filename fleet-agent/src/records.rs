@@ -28,6 +28,14 @@ pub struct FragmentRecord {
     pub zip: FragmentIndex,
     pub images: Vec<Image>,
     pub warnings: Vec<String>,
+    /// Frames that the segment owns, where the selection is by frame.
+    #[serde(default)]
+    pub frames: u64,
+    /// What joins the segment to its neighbours, where the plan asks for the seam check.
+    #[serde(default)]
+    pub opening: Option<media::Glimpse>,
+    #[serde(default)]
+    pub beyond: Option<media::Glimpse>,
     /// Bytes of the video read from S3 for this segment.
     pub bytes_read: u64,
     pub frames_decoded: u64,

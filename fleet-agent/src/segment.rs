@@ -13,7 +13,7 @@ use fleet_core::{Failure, Reason, keys};
 use media::{ExtractedImage, MediaError};
 use redis_scripts::{Completion, JobId, SegmentResult};
 use tokio::sync::mpsc;
-use zip_splice::FragmentWriter;
+use zip_splice::{FragmentWriter, ZipError};
 
 use crate::context::{Context, patiently};
 use crate::drain::Drain;
@@ -89,6 +89,9 @@ async fn extract(
         zip: writer.index(),
         images,
         warnings: outcome.warnings,
+        frames: outcome.frames,
+        opening: outcome.opening,
+        beyond: outcome.beyond,
         bytes_read: stats.bytes.load(Ordering::Relaxed),
         frames_decoded: outcome.frames_decoded,
         seconds: started.elapsed().as_secs_f64(),
@@ -231,6 +234,10 @@ fn media_ended(error: MediaError) -> Ended {
         MediaError::Unsupported { what } => {
             Ended::Rejected(Failure::new(Reason::UnsupportedSpec, what))
         }
+        MediaError::Sink(error) if same_name(&error) => Ended::Rejected(Failure::new(
+            Reason::UnsupportedSpec,
+            "Two images would have the same name; use naming: index.",
+        )),
         MediaError::Source(error) | MediaError::Sink(error) => {
             match error
                 .get_ref()
@@ -244,6 +251,12 @@ fn media_ended(error: MediaError) -> Ended {
             }
         }
     }
+}
+
+/// Names by time count milliseconds.
+fn same_name(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|e| e.downcast_ref::<ZipError>());
+    matches!(inner, Some(ZipError::DuplicateName(_)))
 }
 
 /// What an earlier attempt at the segment left complete.

@@ -285,7 +285,7 @@ async fn fetch(
     }
 }
 
-async fn range(store: &Store, key: &str, start: u64, len: u64) -> Result<Bytes, StoreError> {
+pub async fn range(store: &Store, key: &str, start: u64, len: u64) -> Result<Bytes, StoreError> {
     if len == 0 {
         return Ok(Bytes::new());
     }

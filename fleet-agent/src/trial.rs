@@ -71,15 +71,15 @@ fn attempt(
             .map(Box::new)
             .map_err(MediaError::Source)
     };
-    let probe_limits = convert::probe_limits(limits);
+    let request = Request {
+        max_images: limits.images,
+        ..Request::new(Selection::Fps(Ratio::from_integer(1)))
+    };
+    let probe_limits = convert::probe_limits(limits, &request);
     let never = || false;
     let probe = match sandbox {
         Some(sandbox) => sandbox.probe(TRIAL, open()?, &probe_limits, &never)?,
         None => media::probe(open()?, &probe_limits)?,
-    };
-    let request = Request {
-        max_images: limits.images,
-        ..Request::new(Selection::Fps(Ratio::from_integer(1)))
     };
     let plan: Plan = media::plan(&probe, &request, &PlanOptions::default())?;
     let options = ImageOptions::default();

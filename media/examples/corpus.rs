@@ -9,6 +9,8 @@ mod common;
 mod good;
 #[path = "../tests/common/nasty.rs"]
 mod nasty;
+#[path = "../tests/common/selections.rs"]
+mod selections;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -42,6 +44,22 @@ fn main() {
         );
         good[usize::from(row.problem.is_none())] += 1;
     }
+    let mut selected = [0; 2];
+    for path in common::files(&corpus.join("good"))
+        .into_iter()
+        .filter(chosen)
+    {
+        for (what, request) in selections::requests() {
+            let row = selections::check(&path, what, &request, &good::FORCED);
+            let verdict = row.problem.as_deref().unwrap_or("ok");
+            let replanned = if row.replanned { " replanned" } else { "" };
+            println!(
+                "{:52} {:26} {:>5} images {:?}{replanned} {verdict}",
+                row.name, row.selection, row.images, row.segments
+            );
+            selected[usize::from(row.problem.is_none())] += 1;
+        }
+    }
     for path in common::files(&corpus.join("nasty"))
         .into_iter()
         .filter(chosen)
@@ -59,20 +77,23 @@ fn main() {
         nasty[usize::from(output.status.success())] += 1;
     }
     println!("good: {} right, {} wrong", good[1], good[0]);
+    println!("selections: {} right, {} wrong", selected[1], selected[0]);
     println!("nasty: {} right, {} wrong", nasty[1], nasty[0]);
-    exit(i32::from(good[0] + nasty[0] > 0));
+    exit(i32::from(good[0] + selected[0] + nasty[0] > 0));
 }
 
 fn one_nasty(corpus: &Path, path: &Path) -> ! {
     let expected = nasty::expectations(corpus);
-    let row = nasty::check(corpus, path, &expected[common::name(path)]);
+    let mut row = nasty::check(corpus, path, &expected[common::name(path)]);
+    let peak = nasty::peak_mb();
+    if peak > nasty::MOST_MB {
+        row.problem
+            .get_or_insert(format!("the limit is {} MB", nasty::MOST_MB));
+    }
     let verdict = row.problem.as_deref().unwrap_or("ok");
     println!(
         "{:34} {:14} {:>5} MB {verdict} | {}",
-        row.name,
-        row.expect,
-        nasty::peak_mb(),
-        row.answer
+        row.name, row.expect, peak, row.answer
     );
     exit(i32::from(row.problem.is_some()));
 }

@@ -1,17 +1,23 @@
 //! Finds true random access points: candidates from the container's index, each one's packet read.
 
+use std::collections::HashMap;
+
 use crate::entry::Codec;
 use crate::error::MediaError;
 use crate::ffi;
 use crate::input::VideoInput;
 use crate::plan::EntryPoint;
-use crate::probe::Estimate;
+use crate::positions;
+use crate::probe::{Entry, Estimate};
 
 pub struct Found {
-    pub entries: Vec<EntryPoint>,
+    pub entries: Vec<Entry>,
     pub division: String,
     pub estimate: Option<Estimate>,
     pub warning: Option<String>,
+    /// Reading from here on meets the packets of the last frames.
+    pub tail: Option<i64>,
+    pub seam_check: bool,
 }
 
 impl Found {
@@ -21,91 +27,107 @@ impl Found {
             division: format!("one segment: {why}"),
             estimate: None,
             warning: None,
+            tail: None,
+            seam_check: false,
         }
     }
 }
 
-/// At most `limit` entry points after `first_pts`, spread evenly, and a sentence about them.
-pub fn find(
-    input: &mut VideoInput,
-    first_pts: i64,
-    size: u64,
-    limit: usize,
-) -> Result<Found, MediaError> {
-    let mut cut = None;
-    let one = |why: &str, warning| {
-        Ok(Found {
-            warning,
-            ..Found::none(why)
-        })
-    };
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    pub first_pts: i64,
+    pub frame_duration: i64,
+    /// Bytes of the file.
+    pub size: u64,
+    /// At most so many entry points, spread evenly.
+    pub limit: usize,
+    /// Also where to begin so that two frames before each entry point are seen.
+    pub lead_ins: bool,
+}
+
+/// An MP4's last frames are among this many last packets; reordering never goes further.
+const TAIL_PACKETS: usize = 200;
+/// Leading pictures follow their entry point at once, and no codec allows more.
+const MAX_LEADING: usize = 64;
+
+pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError> {
+    if positions::applies(input) {
+        return positions::find(input, search);
+    }
     if !(input.is_mp4() || input.is_matroska()) {
-        return one(
-            "only MP4, MOV, Matroska and WebM can be entered in the middle exactly",
-            cut,
-        );
+        return Ok(Found::none(
+            "only MP4, MOV, Matroska, WebM and MPEG-TS can be entered in the middle exactly",
+        ));
     }
     let codec = codec_of(input);
     if !codec.divisible() {
-        return one("this codec cannot be entered in the middle exactly", cut);
+        return Ok(Found::none(
+            "this codec cannot be entered in the middle exactly",
+        ));
     }
     // Matroska reads its cues on the first seek.
-    if !input.seek(first_pts)? {
-        return one("the container cannot seek", cut);
+    if !input.seek(search.first_pts)? {
+        return Ok(Found::none("the container cannot seek"));
     }
     let mut index = ffi::index(&mut input.input, input.stream);
     if input.is_matroska() {
         // Seeking to the last cue makes FFmpeg read on to the end of the file.
         index.pop();
     }
+    let mut found = Found::none("");
     if input.is_mp4() {
-        cut = cut_short(&mut index, size);
+        found.warning = cut_short(&mut index, search.size);
     }
     if index.windows(2).any(|w| w[0].timestamp > w[1].timestamp) {
-        return one("the index is not in order of time", cut);
+        found.division = "one segment: the index is not in order of time".into();
+        return Ok(found);
     }
+    let tail = index.len().checked_sub(1).map(|last| match input.is_mp4() {
+        true => last.saturating_sub(TAIL_PACKETS),
+        false => last,
+    });
+    found.tail = tail.map(|at| index[at].timestamp);
     let keyframes = targets(&index, input.is_mp4());
-    let last = index.last().map_or(first_pts, |e| e.timestamp);
-    let estimate = Estimate {
+    let last = index.last().map_or(search.first_pts, |e| e.timestamp);
+    found.estimate = Some(Estimate {
         // Matroska's index lists keyframes only; a GOP of 120 is a fair guess.
         frames: index.len() as u64 * if input.is_mp4() { 1 } else { 120 },
         keyframes: keyframes.len() as u64 + 1,
-        span: last.saturating_sub(first_pts),
-    };
+        span: last.saturating_sub(search.first_pts),
+    });
     if keyframes.is_empty() {
-        return one("the index lists no keyframe after the first", cut);
+        found.division = "one segment: the index lists no keyframe after the first".into();
+        return Ok(found);
     }
-    let step = keyframes.len().div_ceil(limit.max(1));
-    let mut entries: Vec<EntryPoint> = Vec::new();
+    let counts = Counts::new(&index, input.is_mp4());
+    let step = keyframes.len().div_ceil(search.limit.max(1));
     for target in keyframes.into_iter().step_by(step) {
-        let Some(found) = land(input, codec, target)? else {
+        let Some(landing) = approach(input, codec, target)? else {
             continue;
         };
-        // Where the worker will ask for the packet by its own time, it must get this very one.
-        let again = land(input, codec, found.pts)?;
-        if again.is_some_and(|a| a.position == found.position && a.pts == found.pts)
-            && found.pts > entries.last().map_or(first_pts, |e| e.pts)
-        {
-            entries.push(EntryPoint {
-                seek_ts: found.pts,
-                ..found
-            });
+        let point = landing.point;
+        let before = found.entries.last().map(|e| e.point.pts);
+        if point.pts <= before.unwrap_or(search.first_pts) {
+            continue;
         }
+        let (frames_before, keyframes_before) = counts.before(&point, landing.leading);
+        let lead_in = match search.lead_ins {
+            true => lead_in(input, codec, point, search.frame_duration)?,
+            false => None,
+        };
+        found.entries.push(Entry {
+            point,
+            frames_before,
+            keyframes_before,
+            lead_in,
+        });
     }
-    if entries.is_empty() {
-        return one(
-            "no keyframe of the index is a true random access point",
-            cut,
-        );
-    }
-    let found = entries.len();
-    let division = format!("{found} random access points were found and checked");
-    Ok(Found {
-        entries,
-        division,
-        estimate: Some(estimate),
-        warning: cut,
-    })
+    found.division = match found.entries.len() {
+        0 => "one segment: no keyframe of the index is a true random access point".into(),
+        n => format!("{n} random access points were found and checked"),
+    };
+    Ok(found)
 }
 
 pub fn codec_of(input: &VideoInput) -> Codec {
@@ -122,6 +144,43 @@ fn cut_short(index: &mut Vec<ffi::IndexEntry>, size: u64) -> Option<String> {
     (held < listed).then(|| {
         format!("the file is cut short: it holds {held} of the {listed} samples in its index")
     })
+}
+
+/// What the index says of the frames before an entry point.
+struct Counts {
+    /// By byte position where every packet is listed, else by time: frames and keyframes before.
+    before: HashMap<i64, (u64, u64)>,
+    complete: bool,
+}
+
+impl Counts {
+    fn new(index: &[ffi::IndexEntry], complete: bool) -> Self {
+        let mut before = HashMap::new();
+        let (mut frames, mut keyframes) = (0, 0);
+        for entry in index {
+            let name = if complete {
+                entry.position
+            } else {
+                entry.timestamp
+            };
+            before.insert(name, (frames, keyframes));
+            // What an edit list hides is decoded and shown to nobody.
+            frames += u64::from(!entry.discard);
+            keyframes += u64::from(entry.keyframe && !entry.discard);
+        }
+        Self { before, complete }
+    }
+
+    fn before(&self, point: &EntryPoint, leading: u64) -> (Option<u64>, u64) {
+        let name = match self.complete {
+            true => i64::try_from(point.position).unwrap_or(i64::MAX),
+            false => point.pts,
+        };
+        let Some((frames, keyframes)) = self.before.get(&name) else {
+            return (None, 0);
+        };
+        (self.complete.then_some(frames + leading), *keyframes)
+    }
 }
 
 /// One time to seek to for each keyframe after the first.
@@ -147,12 +206,36 @@ fn targets(index: &[ffi::IndexEntry], by_decoding_time: bool) -> Vec<i64> {
         .collect()
 }
 
-/// Seeks, and says what the first packet there is if it is a true entry point.
-fn land(
+struct Landing {
+    point: EntryPoint,
+    /// Pictures coded after the entry point and shown before it.
+    leading: u64,
+}
+
+/// A landing that can be repeated: the worker must get this very packet.
+fn approach(
     input: &mut VideoInput,
     codec: Codec,
-    seek_ts: i64,
-) -> Result<Option<EntryPoint>, MediaError> {
+    target: i64,
+) -> Result<Option<Landing>, MediaError> {
+    let Some(found) = land(input, codec, target)? else {
+        return Ok(None);
+    };
+    // By its own time, if that leads there. FFmpeg does not go to a CRA picture of an MP4 with sync
+    // sample groups (iPhones write them) for times close behind it; there the target must do.
+    for seek_ts in [found.point.pts, target] {
+        let again = land(input, codec, seek_ts)?;
+        if let Some(again) = again
+            && (again.point.position, again.point.pts) == (found.point.position, found.point.pts)
+        {
+            return Ok(Some(again));
+        }
+    }
+    Ok(None)
+}
+
+/// Seeks, and says what the first packet there is if it is a true entry point.
+fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Landing>, MediaError> {
     if !input.seek(seek_ts)? {
         return Ok(None);
     }
@@ -165,12 +248,34 @@ fn land(
     if !packet.is_key() || !codec.is_entry(data) {
         return Ok(None);
     }
-    let position = packet.position().max(0) as u64;
-    Ok(Some(EntryPoint {
-        position,
+    let point = EntryPoint {
+        position: packet.position().max(0) as u64,
         pts,
         seek_ts,
-    }))
+        by_position: false,
+    };
+    let mut leading = 0;
+    if matches!(codec, Codec::Hevc { .. }) {
+        for _ in 0..MAX_LEADING {
+            match input.next_packet()?.and_then(|p| p.pts()) {
+                Some(next) if next < pts => leading += 1,
+                _ => break,
+            }
+        }
+    }
+    Ok(Some(Landing { point, leading }))
+}
+
+/// An entry point at least two frames, by the nominal rate, before `point`.
+fn lead_in(
+    input: &mut VideoInput,
+    codec: Codec,
+    point: EntryPoint,
+    frame_duration: i64,
+) -> Result<Option<EntryPoint>, MediaError> {
+    let before = point.pts.saturating_sub(3 * frame_duration.max(1));
+    let landing = approach(input, codec, before)?;
+    Ok(landing.map(|l| l.point).filter(|p| p.pts < point.pts))
 }
 
 #[cfg(test)]

@@ -19,6 +19,17 @@ pub enum Codec {
     Other,
 }
 
+/// What a packet needs to be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing but itself.
+    Alone,
+    /// Earlier pictures; and no decoder marks it as a keyframe.
+    Leans,
+    /// Marked as a keyframe, and perhaps made of earlier pictures.
+    Unclear,
+}
+
 impl Codec {
     pub fn new(name: &str, extradata: &[u8]) -> Self {
         // avcC and hvcC start with version 1; without them packets hold start codes (length 0).
@@ -64,6 +75,27 @@ impl Codec {
     /// Whether the packet gives a frame; VP8 has pictures that are only referred to.
     pub fn is_shown(self, data: &[u8]) -> bool {
         self != Codec::Vp8 || data.first().is_some_and(|b| b & 0x10 != 0)
+    }
+
+    /// Only for H.264; others are left to their decoders.
+    pub fn standing(self, data: &[u8]) -> Standing {
+        let Codec::H264 { length_size } = self else {
+            return Standing::Unclear;
+        };
+        let (mut recovery, mut idr, mut intra) = (false, false, true);
+        for nal in nals(data, length_size) {
+            match nal[0] & 0x1f {
+                5 => idr = true,
+                1..=4 => intra &= slice_is_intra(&nal[1..]),
+                6 => recovery |= has_recovery_point(&nal[1..]),
+                _ => {}
+            }
+        }
+        match (idr, recovery, intra) {
+            (true, ..) | (_, true, true) => Standing::Alone,
+            (_, true, false) => Standing::Unclear,
+            _ => Standing::Leans,
+        }
     }
 
     /// Whether every frame with a pts at or after this packet's decodes exactly from here.
@@ -116,6 +148,62 @@ pub fn nals(data: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> {
             }
         }
     })
+}
+
+/// An H.264 slice header begins with first_mb_in_slice and slice_type, both Exp-Golomb.
+fn slice_is_intra(payload: &[u8]) -> bool {
+    let mut bits = payload
+        .iter()
+        .take(16)
+        .flat_map(|byte| (0..8).rev().map(move |n| byte >> n & 1));
+    let mut golomb = || -> Option<u32> {
+        let zeros = bits.by_ref().take(33).position(|bit| bit == 1)? as u32;
+        let rest = (0..zeros).try_fold(0u32, |n, _| Some(n << 1 | u32::from(bits.next()?)))?;
+        Some((1u32.checked_shl(zeros)? - 1).checked_add(rest)?)
+    };
+    let _first_mb = golomb();
+    // 2: I, 4: SI; five more where all slices of the picture are alike.
+    matches!(golomb(), Some(2 | 4 | 7 | 9))
+}
+
+/// Whether an H.264 SEI unit holds a recovery point message (type 6).
+fn has_recovery_point(mut payload: &[u8]) -> bool {
+    // A type and a size, each a run of 255s and one byte less than that.
+    fn number(payload: &mut &[u8]) -> Option<usize> {
+        let mut sum = 0;
+        loop {
+            let (byte, rest) = payload.split_first()?;
+            *payload = rest;
+            sum += usize::from(*byte);
+            if *byte != 255 {
+                return Some(sum);
+            }
+        }
+    }
+    while payload.len() > 2 {
+        let (Some(kind), Some(size)) = (number(&mut payload), number(&mut payload)) else {
+            return false;
+        };
+        if kind == 6 {
+            return true;
+        }
+        // Emulation prevention bytes inside make a message longer than it says.
+        let mut left = size;
+        let mut zeros = 0;
+        while left > 0 {
+            let Some((byte, rest)) = payload.split_first() else {
+                return false;
+            };
+            payload = rest;
+            if zeros >= 2 && *byte == 3 {
+                zeros = 0;
+                continue;
+            }
+            zeros = if *byte == 0 { zeros + 1 } else { 0 };
+            left -= 1;
+        }
+    }
+    false
 }
 
 /// A shown keyframe: marker 10, not show_existing_frame, frame_type 0.
@@ -199,6 +287,32 @@ mod tests {
             (Codec::Other, &[1], false),
         ] {
             assert_eq!(codec.is_entry(data), expected, "{codec:?} {data:02x?}");
+        }
+    }
+
+    #[test]
+    fn recovery_points_stand_alone_only_where_all_slices_are_intra() {
+        let avc = Codec::H264 { length_size: 0 };
+        // first_mb 0 (1), slice_type 7 (0001000): I; slice_type 5 (00110): P.
+        let (intra, inter) = ([0b1000_1000, 0], [0b1001_1000, 0]);
+        let packet = |sei: &[u8], kind: u8, slice: [u8; 2]| {
+            let mut out = vec![0, 0, 1, 6];
+            out.extend_from_slice(sei);
+            out.extend_from_slice(&[0, 0, 1, kind]);
+            out.extend_from_slice(&slice);
+            out
+        };
+        // Buffering period of 4 bytes, one of them an emulation prevention byte; recovery point.
+        let recovery = [0, 3, 0, 0, 3, 1, 6, 1, 0xc4, 0x80];
+        let other = [1, 1, 6, 0x80];
+        for (data, expected) in [
+            (packet(&other, 0x65, intra), Standing::Alone),
+            (packet(&recovery, 0x41, intra), Standing::Alone),
+            (packet(&recovery, 0x41, inter), Standing::Unclear),
+            (packet(&other, 0x41, intra), Standing::Leans),
+            (packet(&other, 0x41, inter), Standing::Leans),
+        ] {
+            assert_eq!(avc.standing(&data), expected, "{data:02x?}");
         }
     }
 }

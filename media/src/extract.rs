@@ -10,13 +10,14 @@ use crate::error::{MediaError, RejectReason};
 use crate::fast;
 use crate::ffi;
 use crate::input::{SharedSource, VideoInput, share};
+use crate::keyscan;
 use crate::plan::{Plan, PlannedSegment};
 use crate::request::{ImageOptions, Selection};
 use crate::run::{MAX_PIXELS, Run, Sink, Stop};
 use crate::select::{Chooser, FramePicker, Picker};
 use crate::sniff;
 use crate::source::RangeRead;
-use crate::times::{Clock, Time, Times};
+use crate::times::{Clock, Times};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtractedImage {
@@ -41,9 +42,24 @@ pub struct ExtractedImage {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SegmentOutcome {
     pub images: u64,
+    /// Frames that the segment owns, where the selection is by frame.
+    pub frames: u64,
+    /// The first wanted frame of this segment, and of the next one as this one's decoder sees it.
+    /// Only where the plan asks for the seam check.
+    pub opening: Option<Glimpse>,
+    pub beyond: Option<Glimpse>,
     pub frames_decoded: u64,
     pub packets_skipped: u64,
     pub warnings: Vec<String>,
+}
+
+/// A frame as one worker saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Glimpse {
+    /// Ticks from the first frame.
+    pub rel: i64,
+    /// Of the decoded planes.
+    pub md5: String,
 }
 
 /// Decodes one segment and hands its images to `sink`, in order. Blocks.
@@ -64,9 +80,9 @@ pub fn extract(
             ),
         })?;
     let source = share(source);
-    let chooser = chooser(&source, plan, planned)?;
+    let choose = || chooser(plan, planned);
     let (mut input, mut first) = start(&source, plan, planned)?;
-    let mut run = Run::new(&input, plan, planned, chooser, image)?;
+    let mut run = Run::new(&input, plan, planned, choose()?, image)?;
     let mut outcome = SegmentOutcome::default();
     if fast::applies(&run, &input) {
         match fast::run(&mut run, &mut input, first, sink) {
@@ -84,6 +100,24 @@ pub fn extract(
         }
     }
     run.outcome = outcome;
+    if keyscan::applies(&run, &input) {
+        match keyscan::run(&mut run, &mut input, first, sink) {
+            Ok(()) => return run.finish(&input, sink),
+            Err(Stop::Media(e)) => return Err(e),
+            Err(Stop::Irregular) => {
+                let outcome = SegmentOutcome {
+                    frames: 0,
+                    ..run.outcome.clone()
+                };
+                let given = outcome.images;
+                drop(run.decoder);
+                (input, first) = start(&source, plan, planned)?;
+                run = Run::new(&input, plan, planned, choose()?, image)?;
+                run.outcome = outcome;
+                run.repeat = given;
+            }
+        }
+    }
     // FFmpeg's H.264 decoder would leave out recovery points, which it marks as keyframes too.
     let marks = matches!(
         codec_of(&input),
@@ -96,40 +130,25 @@ pub fn extract(
     run.finish(&input, sink)
 }
 
-fn chooser(
-    source: &SharedSource,
-    plan: &Plan,
-    planned: &PlannedSegment,
-) -> Result<Chooser, MediaError> {
+fn chooser(plan: &Plan, planned: &PlannedSegment) -> Result<Chooser, MediaError> {
     let clock = Clock::new(plan.time_base);
-    let end = match plan.request.selection {
-        Selection::Count(_) => Some(find_end(source, plan, clock)?),
-        _ => None,
-    };
+    let end = plan.end_rel.map(|rel| clock.seconds(rel));
+    if matches!(plan.request.selection, Selection::Count(_)) && end.is_none() {
+        return Err(MediaError::Unsupported {
+            what: "a count needs a plan that knows where the video ends".into(),
+        });
+    }
     Ok(match Times::new(&plan.request, end) {
         Some(times) => {
             let bound = planned.end_rel.map(|rel| clock.seconds(rel));
-            Chooser::Times(Picker::new(times, planned.first_image, bound))
+            let picker = Picker::new(times, planned.first_image, bound);
+            Chooser::Times(match plan.seam_check {
+                true => picker.with_seam(),
+                false => picker,
+            })
         }
-        None => Chooser::Frames(FramePicker::new(&plan.request)),
+        None => Chooser::Frames(FramePicker::new(&plan.request, planned, clock)),
     })
-}
-
-/// Where the video really ends, by its packets; nothing is decoded.
-fn find_end(source: &SharedSource, plan: &Plan, clock: Clock) -> Result<Time, MediaError> {
-    let mut input = open(source, plan)?;
-    let mut last = (plan.first_pts, plan.frame_duration);
-    while let Some(packet) = input.next_packet()? {
-        let duration = if packet.duration() > 0 {
-            packet.duration()
-        } else {
-            plan.frame_duration
-        };
-        if let Some(pts) = packet.pts().filter(|pts| *pts >= last.0) {
-            last = (pts, duration);
-        }
-    }
-    Ok(clock.seconds(last.0.saturating_sub(plan.first_pts).saturating_add(last.1)))
 }
 
 fn start(
@@ -172,7 +191,11 @@ fn enter(input: &mut VideoInput, planned: &PlannedSegment) -> Result<Option<Pack
             entry.pts, entry.position
         ),
     };
-    if !input.seek(entry.seek_ts)? {
+    let sought = match entry.by_position {
+        true => input.seek_byte(entry.position)?,
+        false => input.seek(entry.seek_ts)?,
+    };
+    if !sought {
         return Err(wrong("that the container cannot seek there".into()));
     }
     let Some(packet) = input.next_packet()? else {

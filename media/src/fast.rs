@@ -129,13 +129,18 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     }
     // The index promised what is not there: go back, and never trust it again.
     ahead.keyframes.clear();
-    match input.seek(here)? {
-        true => match input.next_packet()? {
-            Some(packet) if packet.pts() == Some(here) => ahead.restart(packet),
-            _ => Err(Stop::Irregular),
-        },
-        false => Err(Stop::Irregular),
+    if !input.seek(here)? {
+        return Err(Stop::Irregular);
     }
+    // Some seeks land earlier than they could (FFmpeg's, before a CRA picture).
+    for _ in 0..MAX_PACKETS {
+        match input.next_packet()? {
+            Some(packet) if packet.pts() == Some(here) => return ahead.restart(packet),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Err(Stop::Irregular)
 }
 
 struct Ahead {

@@ -212,15 +212,24 @@ pub fn keep_only(input: &mut Input, keep: usize) {
 
 /// Seeks to the last entry point at or before `timestamp`, in the stream's time base.
 pub fn seek(input: &mut Input, stream: usize, timestamp: i64) -> Result<(), Error> {
+    seek_with(input, stream, timestamp, AVSEEK_FLAG_BACKWARD)
+}
+
+/// The same, to any packet: for looking at packets, not for decoding.
+pub fn seek_any(input: &mut Input, stream: usize, timestamp: i64) -> Result<(), Error> {
+    let flags = AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY;
+    seek_with(input, stream, timestamp, flags)
+}
+
+/// Goes on reading at a byte of the file.
+pub fn seek_byte(input: &mut Input, position: u64) -> Result<(), Error> {
+    let position = i64::try_from(position).unwrap_or(i64::MAX);
+    seek_with(input, 0, position, AVSEEK_FLAG_BYTE)
+}
+
+fn seek_with(input: &mut Input, stream: usize, to: i64, flags: c_int) -> Result<(), Error> {
     // SAFETY: the context is open; FFmpeg checks the stream index itself.
-    let result = unsafe {
-        av_seek_frame(
-            input.as_mut_ptr(),
-            stream as c_int,
-            timestamp,
-            AVSEEK_FLAG_BACKWARD,
-        )
-    };
+    let result = unsafe { av_seek_frame(input.as_mut_ptr(), stream as c_int, to, flags) };
     if result < 0 {
         return Err(Error::from(result));
     }

@@ -165,6 +165,12 @@ impl VideoInput {
         Ok(result.is_ok())
     }
 
+    pub fn seek_byte(&mut self, position: u64) -> Result<bool, MediaError> {
+        let result = ffi::seek_byte(&mut self.input, position);
+        self.check_source()?;
+        Ok(result.is_ok())
+    }
+
     /// The first video stream marked as default, else the first; a cover picture is none.
     pub fn video_stream(&self) -> Option<usize> {
         let video = || {

@@ -34,6 +34,8 @@ pub struct Painter {
 type ScalerKey = (Pixel, u32, u32, Pixel, u32, u32, Coding);
 
 const SIDE_LIMIT: u32 = 16_384;
+/// WebP writes a side with 14 bits.
+const WEBP_SIDE_LIMIT: u32 = 16_383;
 
 fn failed(what: &str) -> MediaError {
     MediaError::reject(RejectReason::NothingDecodable, what)
@@ -72,7 +74,10 @@ impl Painter {
             sar,
             self.orientation.swaps_sides(),
             &self.options,
-            SIDE_LIMIT,
+            match self.options.format {
+                Format::Webp => WEBP_SIDE_LIMIT,
+                _ => SIDE_LIMIT,
+            },
         );
         if self.options.format != Format::Jpeg || transfer(frame).is_some() {
             return self.packed(frame, size);

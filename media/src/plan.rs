@@ -4,11 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::balance;
+use crate::divide;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::VideoFacts;
 use crate::probe::Probe;
-use crate::request::{Duplicates, Request, Selection};
+use crate::request::Request;
 use crate::times::{self, Clock, Times};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,23 +40,38 @@ pub struct Plan {
     pub first_pts: i64,
     /// Ticks a frame, for frames that do not say.
     pub frame_duration: i64,
+    /// Ticks from the first frame to the end of the last one; where the selection needs it.
+    #[serde(default)]
+    pub end_rel: Option<i64>,
     pub segments: Vec<PlannedSegment>,
+    /// The container promises nothing about its entry points: neighbours compare what they see.
+    #[serde(default)]
+    pub seam_check: bool,
     /// Why the video was, or was not, divided.
     pub division: String,
     pub warnings: Vec<String>,
 }
 
-/// A range of requested times, from this segment's boundary up to the next one's.
+/// A range of requested times, from this segment's boundary up to the next one's; or of frames.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedSegment {
     /// Where decoding starts; None: with the file.
     pub entry: Option<EntryPoint>,
+    /// Ticks from the first frame. Frames before this belong to the segment before.
+    #[serde(default)]
+    pub start_rel: Option<i64>,
     /// Ticks from the first frame; None: up to the last frame there really is.
     pub end_rel: Option<i64>,
-    /// Number of the segment's first image in the whole archive, from 0.
+    /// Number of the segment's first image in the whole archive, from 0. Where [`images`](Self::images)
+    /// of a segment before is None it is what the index lets expect, and whoever joins the segments
+    /// corrects it.
     pub first_image: u64,
-    /// How many images it gives; None: known when it is decoded (the last segment).
+    /// How many images it gives; None: known when it is decoded.
     pub images: Option<u64>,
+    /// Number of the segment's first frame, counted from the start of the range. Where a selection
+    /// counts frames, whoever joins the segments compares it with what was seen.
+    #[serde(default)]
+    pub first_frame: Option<u64>,
 }
 
 /// A packet from which decoding gives exact frames.
@@ -67,67 +82,19 @@ pub struct EntryPoint {
     pub pts: i64,
     /// What the demuxer is asked to seek to.
     pub seek_ts: i64,
+    /// The demuxer is sent to `position` instead, in a container without an index.
+    #[serde(default)]
+    pub by_position: bool,
 }
 
 pub fn plan(probe: &Probe, request: &Request, options: &PlanOptions) -> Result<Plan, MediaError> {
     times::check(request)?;
     let clock = Clock::new(probe.time_base);
-    // `count` and the selections by frame number need the whole timeline in one place.
-    let times = Times::new(request, None);
-    let (boundaries, division) = match &times {
-        None if request.selection == Selection::All => (
-            Vec::new(),
-            "one segment: how many frames come before a point is not known".to_owned(),
-        ),
-        Some(_) if request.duplicates == Duplicates::Skip => (
-            Vec::new(),
-            "one segment: how many images come before a point is not known".to_owned(),
-        ),
-        None => (
-            Vec::new(),
-            "one segment: this selection counts frames from the start".to_owned(),
-        ),
-        Some(_) if probe.entries.is_empty() => (Vec::new(), probe.division.clone()),
-        Some(times) => {
-            let wanted = options
-                .forced_segments
-                .unwrap_or_else(|| worth(probe, times, clock, options));
-            let picked = pick(probe, wanted, options.forced_segments.is_some());
-            let count = picked.len() + 1;
-            (picked, format!("{count} segments: {}", probe.division))
-        }
-    };
-    let rel = |entry: &EntryPoint| entry.pts.saturating_sub(probe.first_pts);
-    let before = |entry: &EntryPoint| {
-        times
-            .as_ref()
-            .map_or(0, |t| t.count_before(clock.seconds(rel(entry))))
-    };
-    let mut segments = vec![PlannedSegment {
-        entry: None,
-        end_rel: None,
-        first_image: 0,
-        images: None,
-    }];
-    for entry in &boundaries {
-        let first_image = before(entry);
-        let last = segments.last_mut().expect("never empty");
-        // A segment without a single requested time would be work for nothing.
-        if first_image == last.first_image {
-            if last.entry.is_some() {
-                last.entry = Some(*entry);
-            }
-            continue;
-        }
-        last.end_rel = Some(rel(entry));
-        last.images = Some(first_image - last.first_image);
-        segments.push(PlannedSegment {
-            entry: Some(*entry),
-            end_rel: None,
-            first_image,
-            images: None,
-        });
-    }
+    let end = probe.end_rel.map(|ticks| clock.seconds(ticks));
+    let times = Times::new(request, end);
+    let divided = divide::divide(probe, request, times.as_ref(), options);
+    let mut segments = divided.segments;
+    let seam_check = probe.seam_check && segments.len() > 1;
     if let Some(times) = &times
         && segments.len() > 1
         && times
@@ -147,8 +114,10 @@ pub fn plan(probe: &Probe, request: &Request, options: &PlanOptions) -> Result<P
         time_base: probe.time_base,
         first_pts: probe.first_pts,
         frame_duration: probe.frame_duration,
+        end_rel: probe.end_rel,
         segments,
-        division,
+        seam_check,
+        division: divided.reason,
         warnings: probe.warnings.clone(),
     })
 }
@@ -160,51 +129,29 @@ pub(crate) fn too_many(limit: u64) -> MediaError {
     )
 }
 
-/// How many segments the decode work is worth.
-fn worth(probe: &Probe, times: &Times, clock: Clock, options: &PlanOptions) -> usize {
-    let estimate = &probe.estimate;
-    let images = times.count_before(clock.seconds(estimate.span.saturating_add(1)));
-    let gop = estimate.frames / estimate.keyframes.max(1) + 1;
-    // Where wanted frames are far apart, only their GOPs are decoded.
-    let frames = estimate.frames.min(images.saturating_mul(gop));
-    let pixels = u64::from(probe.video.width) * u64::from(probe.video.height);
-    let segments = frames.saturating_mul(pixels) / options.segment_pixels.max(1);
-    usize::try_from(segments)
-        .unwrap_or(usize::MAX)
-        .clamp(1, options.max_segments.max(1))
-}
-
-/// The boundaries of about `wanted` segments, as alike as can be.
-fn pick(probe: &Probe, wanted: usize, exactly: bool) -> Vec<EntryPoint> {
-    let entries = &probe.entries;
-    let points: Vec<i128> = entries.iter().map(|e| i128::from(e.pts)).collect();
-    let wanted = match exactly {
-        true => wanted,
-        false => balance::segments(wanted, entries.len() + 1),
-    };
-    let mut picked: Vec<EntryPoint> = Vec::new();
-    for i in 1..wanted {
-        let at = if exactly {
-            (i * (entries.len() + 1) / wanted).checked_sub(1)
-        } else {
-            let span = i128::from(probe.estimate.span) * i as i128 / wanted as i128;
-            balance::nearest(&points, i128::from(probe.first_pts) + span)
-        };
-        if let Some(entry) = at.and_then(|at| entries.get(at))
-            && picked.last().is_none_or(|last| last.pts < entry.pts)
-        {
-            picked.push(*entry);
-        }
-    }
-    picked
-}
-
 #[cfg(test)]
 mod tests {
     use num_rational::Ratio;
 
     use super::*;
-    use crate::probe::Estimate;
+    use crate::probe::{Entry, Estimate};
+    use crate::request::{Duplicates, Selection, TimeRange};
+
+    /// Frames are 4 ticks long, and every 25th of them is a keyframe.
+    fn entry(pts: i64) -> Entry {
+        let point = |pts: i64| EntryPoint {
+            position: pts as u64,
+            pts,
+            seek_ts: pts,
+            by_position: false,
+        };
+        Entry {
+            point: point(pts),
+            frames_before: Some((pts - 50) as u64 / 4),
+            keyframes_before: (pts - 50) as u64 / 100,
+            lead_in: Some(point(pts - 100)),
+        }
+    }
 
     fn probe(entries: &[i64]) -> Probe {
         Probe {
@@ -221,14 +168,10 @@ mod tests {
                 keyframes: 10,
                 span: 10_000,
             },
-            entries: entries
-                .iter()
-                .map(|&pts| EntryPoint {
-                    position: pts as u64,
-                    pts,
-                    seek_ts: pts,
-                })
-                .collect(),
+            end_rel: None,
+            frames_before_range: None,
+            entries: entries.iter().map(|&pts| entry(pts)).collect(),
+            seam_check: false,
             division: "found".into(),
             warnings: vec![],
         }
@@ -328,5 +271,84 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn segments_by_frame_know_what_came_before() {
+        let entries: Vec<i64> = (1..10).map(|k| 50 + k * 1000).collect();
+        let numbers = |selection, range, fbr| {
+            let probe = Probe {
+                frames_before_range: fbr,
+                ..probe(&entries)
+            };
+            let request = Request {
+                range,
+                ..Request::new(selection)
+            };
+            let plan = plan(&probe, &request, &forced(3)).unwrap();
+            let number = |s: &PlannedSegment| (s.first_image, s.first_frame, s.start_rel);
+            plan.segments.iter().map(number).collect::<Vec<_>>()
+        };
+        let first = (0, Some(0), None);
+        assert_eq!(
+            numbers(Selection::All, None, None),
+            [first, (750, None, Some(3000)), (1500, None, Some(6000))]
+        );
+        assert_eq!(
+            numbers(Selection::EveryNth(7), None, None),
+            [
+                first,
+                (108, Some(750), Some(3000)),
+                (215, Some(1500), Some(6000))
+            ]
+        );
+        let range = Some(TimeRange {
+            start: Ratio::new(5, 2),
+            end: Some(Ratio::from(62)),
+        });
+        assert_eq!(
+            numbers(Selection::EveryNth(7), range, Some(63)),
+            [
+                first,
+                (99, Some(687), Some(3000)),
+                (170, Some(1187), Some(5000))
+            ]
+        );
+        // An entry point at the very end of the range begins nothing.
+        let short = Some(TimeRange {
+            start: Ratio::from(0),
+            end: Some(Ratio::from(10)),
+        });
+        assert_eq!(numbers(Selection::All, short, None).len(), 1);
+        // Not known where the range starts: one segment.
+        assert_eq!(numbers(Selection::EveryNth(7), range, None).len(), 1);
+    }
+
+    #[test]
+    fn scenes_begin_before_their_boundary_and_images_once_are_counted_later() {
+        let probe = probe(&[1050, 5050]);
+        let scenes = Request::new(Selection::Scenes {
+            threshold: Ratio::new(1, 3),
+        });
+        let scenes = plan(&probe, &scenes, &forced(3)).unwrap().segments;
+        assert_eq!(scenes[1].entry.unwrap().pts, 950);
+        assert_eq!(scenes[1].start_rel, Some(1000));
+        let once = Request {
+            duplicates: Duplicates::Skip,
+            ..fps(1, 1)
+        };
+        let once = plan(&probe, &once, &forced(3)).unwrap().segments;
+        assert_eq!((once[0].images, once[1].first_image), (None, 10));
+    }
+
+    #[test]
+    fn a_count_is_divided_where_the_end_is_known() {
+        let count = Request::new(Selection::Count(100));
+        let mut probe = probe(&[1050, 5050]);
+        let segments = |p: &Probe| plan(p, &count, &forced(3)).unwrap().segments;
+        assert_eq!(segments(&probe).len(), 1);
+        probe.end_rel = Some(10_000);
+        let first: Vec<u64> = segments(&probe).iter().map(|s| s.first_image).collect();
+        assert_eq!(first, [0, 10, 50]);
     }
 }

@@ -8,7 +8,7 @@ use ffmpeg_next::{Rational, codec, frame};
 use serde::{Deserialize, Serialize};
 
 use crate::decode::Decoder;
-use crate::entries::{self, Found};
+use crate::entries::{self, Found, Search};
 use crate::error::{MediaError, RejectReason};
 use crate::facts::{Color, VideoFacts};
 use crate::ffi;
@@ -16,7 +16,9 @@ use crate::input::{VideoInput, detect, share};
 use crate::mp4;
 use crate::orient::Orientation;
 use crate::plan::EntryPoint;
+use crate::request::{Request, Selection};
 use crate::source::RangeRead;
+use crate::survey;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeLimits {
@@ -25,6 +27,8 @@ pub struct ProbeLimits {
     pub duration_seconds: u64,
     /// How many entry points are looked at, spread over the video; each costs one ranged read.
     pub entry_points: usize,
+    /// What the plan will be for: some selections need more of the video to be looked at.
+    pub request: Option<Request>,
 }
 
 impl Default for ProbeLimits {
@@ -35,6 +39,7 @@ impl Default for ProbeLimits {
             frame_pixels: 134_300_000,
             duration_seconds: 24 * 60 * 60,
             entry_points: 64,
+            request: None,
         }
     }
 }
@@ -49,11 +54,30 @@ pub struct Probe {
     pub frame_duration: i64,
     /// About how many frames and keyframes there are, and ticks to the last one: for weighing work only.
     pub estimate: Estimate,
+    /// Ticks from the first frame to the end of the last one; only where the request needs it.
+    pub end_rel: Option<i64>,
+    /// Frames before the start of the request's range; only where the request needs it, and where
+    /// the index tells.
+    pub frames_before_range: Option<u64>,
     /// True random access points, in order of time, without the start of the file.
-    pub entries: Vec<EntryPoint>,
+    pub entries: Vec<Entry>,
+    /// The container promises nothing about them: neighbouring segments compare what they see.
+    pub seam_check: bool,
     /// Why there are none, or what they are.
     pub division: String,
     pub warnings: Vec<String>,
+}
+
+/// An entry point, and what a selection by frame needs to know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub point: EntryPoint,
+    /// Frames shown before it; None where the index does not list every frame.
+    pub frames_before: Option<u64>,
+    /// Keyframes that the index lists before it.
+    pub keyframes_before: u64,
+    /// Where to begin so that two frames before it are seen as well; only where the request needs it.
+    pub lead_in: Option<EntryPoint>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,7 +98,8 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
         true => Some(mp4::inspect(source.as_mut())?),
         false => None,
     };
-    let mut input = VideoInput::open(share(source), &format)?;
+    let source = share(source);
+    let mut input = VideoInput::open(source.clone(), &format)?;
     check_sizes(&input, limits)?;
     input.find_stream_info(limits.frame_pixels)?;
     check_sizes(&input, limits)?;
@@ -88,25 +113,39 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
     let (video, time_base) = facts(&input, &first, size_bytes, &mut warnings);
     let frame_duration = nominal_duration(&input, time_base, first.duration);
     warnings.extend(first.warning.clone());
+    let request = limits.request.as_ref();
+    let search = Search {
+        first_pts: first.pts,
+        frame_duration,
+        size: size_bytes,
+        limit: limits.entry_points,
+        lead_ins: request.is_some_and(|r| matches!(r.selection, Selection::Scenes { .. })),
+    };
     let found = match boxes {
         Some(boxes) if boxes.fragmented => Found::none("fragmented MP4 has no complete index"),
-        _ => entries::find(&mut input, first.pts, size_bytes, limits.entry_points)?,
+        _ => entries::find(&mut input, search)?,
     };
     let estimate = found
         .estimate
         .unwrap_or_else(|| guess(&video, time_base, frame_duration));
     warnings.extend(found.warning);
-    let (entries, division) = (found.entries, found.division);
-    Ok(Probe {
+    let mut probe = Probe {
         video,
         time_base,
         first_pts: first.pts,
         frame_duration,
         estimate,
-        entries,
-        division,
+        end_rel: None,
+        frames_before_range: None,
+        entries: found.entries,
+        seam_check: found.seam_check,
+        division: found.division,
         warnings,
-    })
+    };
+    if let Some(request) = request {
+        survey::run(&mut probe, &source, &mut input, request, found.tail)?;
+    }
+    Ok(probe)
 }
 
 /// From what the header claims, for want of an index.

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 
 use crate::decode::Decoder;
 use crate::error::MediaError;
-use crate::extract::{ExtractedImage, SegmentOutcome};
+use crate::extract::{ExtractedImage, Glimpse, SegmentOutcome};
 use crate::ffi;
 use crate::input::VideoInput;
 use crate::orient::Orientation;
@@ -48,6 +48,15 @@ struct Held {
     given: bool,
 }
 
+impl Held {
+    fn glimpse(&self) -> Glimpse {
+        Glimpse {
+            rel: self.placed.rel,
+            md5: md5_of(&self.frame),
+        }
+    }
+}
+
 pub struct Run<'a> {
     pub decoder: Decoder,
     pub timeline: Timeline,
@@ -59,6 +68,8 @@ pub struct Run<'a> {
     pub reached_end: bool,
     /// Where packets were left out: the pts of all frames there are, to check each answer against.
     pub known: Option<BTreeSet<i64>>,
+    /// So many images of this segment were given before this pass.
+    pub repeat: u64,
     previous: Option<Held>,
     painter: Painter,
     image: &'a ImageOptions,
@@ -90,6 +101,7 @@ impl<'a> Run<'a> {
             planned,
             reached_end: false,
             known: None,
+            repeat: 0,
             previous: None,
             painter: Painter::new(image, orientation, sar(plan))?,
             image,
@@ -147,17 +159,44 @@ impl<'a> Run<'a> {
             Chooser::Times(_) => None,
             Chooser::Frames(picker) => picker.choose(at, frame.is_key(), || scene.of(&frame)),
         };
-        self.previous = Some(Held {
+        let held = Held {
             frame,
             placed,
             suspect,
             encoded: None,
             given: false,
-        });
+        };
+        self.seen(&held)?;
+        self.previous = Some(held);
         match chosen {
             Some(index) => self.emit(Asked { index, time: at }, None, sink),
             None => Ok(()),
         }
+    }
+
+    /// Of a selection by frame: what joins this segment to its neighbours.
+    fn seen(&mut self, held: &Held) -> Result<(), Stop> {
+        let Chooser::Frames(picker) = &self.chooser else {
+            return Ok(());
+        };
+        let first = picker.seen == 1 && self.outcome.frames == 0;
+        self.outcome.frames = picker.seen;
+        if first && self.planned.entry.is_some() && picker.lead_is_short() {
+            let detail = format!(
+                "{} frames were seen before the segment; scenes need two",
+                picker.before
+            );
+            return Err(MediaError::EntryPoint { detail }.into());
+        }
+        if self.plan.seam_check {
+            if first {
+                self.outcome.opening = Some(held.glimpse());
+            }
+            if picker.past_end() && self.planned.end_rel.is_some() {
+                self.outcome.beyond.get_or_insert_with(|| held.glimpse());
+            }
+        }
+        Ok(())
     }
 
     /// All times before `at` fall on the frame before.
@@ -165,7 +204,8 @@ impl<'a> Run<'a> {
         while let Chooser::Times(picker) = &mut self.chooser
             && let Some(mut asked) = picker.settle(at)
         {
-            if self.plan.request.duplicates == Duplicates::Skip {
+            let beyond = picker.is_beyond(asked.index);
+            if self.plan.request.duplicates == Duplicates::Skip && !beyond {
                 if self.previous.as_ref().is_some_and(|held| held.given) {
                     continue;
                 }
@@ -193,10 +233,24 @@ impl<'a> Run<'a> {
                 return Err(Stop::Irregular);
             }
         }
+        let beyond = match &self.chooser {
+            Chooser::Times(picker) => picker.is_beyond(asked.index),
+            Chooser::Frames(_) => false,
+        };
         let Some(held) = &mut self.previous else {
             let detail = format!("no frame could be decoded at or before {} s", asked.time);
             return Err(MediaError::EntryPoint { detail }.into());
         };
+        if beyond {
+            self.outcome.beyond = Some(held.glimpse());
+            return Ok(());
+        }
+        if asked.index - self.planned.first_image < self.repeat {
+            return Ok(());
+        }
+        if self.plan.seam_check && self.outcome.opening.is_none() {
+            self.outcome.opening = Some(held.glimpse());
+        }
         if held.encoded.is_none() {
             let encoded = self.painter.encode(&held.frame)?;
             let md5 = self.image.frame_md5.then(|| md5_of(&held.frame));

@@ -1,7 +1,8 @@
 //! The frame rule: which frame is the answer to which requested time. Pure; frames are only numbers.
 
+use crate::plan::PlannedSegment;
 use crate::request::{Request, Selection};
-use crate::times::{Time, Times, wide};
+use crate::times::{Clock, Time, Times, wide};
 
 /// How a segment chooses: by time, or frame by frame.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ impl Chooser {
     pub fn is_done(&self) -> bool {
         match self {
             Chooser::Times(picker) => picker.wanted().is_none(),
-            Chooser::Frames(picker) => picker.past_end,
+            Chooser::Frames(picker) => picker.past_end(),
         }
     }
 }
@@ -26,18 +27,35 @@ pub struct FramePicker {
     selection: Selection,
     start: Time,
     end: Option<Time>,
-    seen: u64,
+    /// Of the first frame of this segment, and of its first image.
+    first_frame: u64,
+    first_image: u64,
+    /// Frames that came before the segment: what its first scene is compared with.
+    pub before: u64,
+    /// Frames of this segment.
+    pub seen: u64,
     chosen: u64,
     past_end: bool,
 }
 
 impl FramePicker {
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &Request, planned: &PlannedSegment, clock: Clock) -> Self {
         let range = request.range;
+        let start = range.map_or(Time::ZERO, |r| wide(r.start));
+        let own = planned.start_rel.map(|rel| clock.seconds(rel));
+        let end = range.and_then(|r| r.end).map(wide);
+        let own_end = planned.end_rel.map(|rel| clock.seconds(rel));
         Self {
             selection: request.selection.clone(),
-            start: range.map_or(Time::ZERO, |r| wide(r.start)),
-            end: range.and_then(|r| r.end).map(wide),
+            start: own.map_or(start, |own| own.max(start)),
+            end: [end, own_end].into_iter().flatten().min(),
+            // Not counted means only: not the first of the range.
+            first_frame: match planned.start_rel {
+                Some(_) => planned.first_frame.unwrap_or(1),
+                None => 0,
+            },
+            first_image: planned.first_image,
+            before: 0,
             seen: 0,
             chosen: 0,
             past_end: false,
@@ -51,10 +69,14 @@ impl FramePicker {
             _ => 0.0,
         };
         self.past_end |= self.end.is_some_and(|end| at >= end);
-        if self.past_end || at < self.start {
+        if self.past_end {
             return None;
         }
-        let number = self.seen;
+        if at < self.start {
+            self.before += 1;
+            return None;
+        }
+        let number = self.first_frame + self.seen;
         self.seen += 1;
         let chosen = match &self.selection {
             Selection::EveryNth(n) => number.is_multiple_of((*n).max(1)),
@@ -65,7 +87,17 @@ impl FramePicker {
             _ => true,
         };
         self.chosen += u64::from(chosen);
-        chosen.then(|| self.chosen - 1)
+        chosen.then(|| self.first_image + self.chosen - 1)
+    }
+
+    /// A frame has come that is not this segment's any more.
+    pub fn past_end(&self) -> bool {
+        self.past_end
+    }
+
+    /// The difference to the frame before, and how it changed, need two frames.
+    pub fn lead_is_short(&self) -> bool {
+        matches!(self.selection, Selection::Scenes { .. }) && self.before < 2
     }
 }
 
@@ -81,27 +113,42 @@ pub struct Asked {
 pub struct Picker {
     times: Times,
     next: u64,
-    /// Times at or past this belong to the next segment.
-    bound: Option<Time>,
+    /// The number of the first time that belongs to the next segment.
+    bound: Option<u64>,
+    /// That time is asked for as well, to compare with what the next segment sees.
+    seam: bool,
 }
 
 impl Picker {
+    /// `bound`: times at or past this belong to the next segment.
     pub fn new(times: Times, first: u64, bound: Option<Time>) -> Self {
         Self {
+            bound: bound.map(|bound| times.count_before(bound)),
             times,
             next: first,
-            bound,
+            seam: false,
         }
+    }
+
+    pub fn with_seam(mut self) -> Self {
+        self.seam = true;
+        self
+    }
+
+    /// Whether this number is the next segment's, asked for to compare.
+    pub fn is_beyond(&self, index: u64) -> bool {
+        self.bound.is_some_and(|bound| index >= bound)
+    }
+
+    fn inside(&self, index: u64) -> bool {
+        self.bound
+            .is_none_or(|bound| index < bound || self.seam && index == bound)
     }
 
     /// The next time of this segment that has no frame yet.
     pub fn wanted(&self) -> Option<Asked> {
-        let time = self.times.get(self.next)?;
-        let inside = self.bound.is_none_or(|bound| time < bound);
-        inside.then_some(Asked {
-            index: self.next,
-            time,
-        })
+        let (index, time) = (self.next, self.times.get(self.next)?);
+        self.inside(index).then_some(Asked { index, time })
     }
 
     /// How many times of this segment fall on a frame shown from `from` up to `to`.
@@ -110,7 +157,7 @@ impl Picker {
         let Some(time) = self.times.get(from) else {
             return false;
         };
-        to.is_none_or(|to| time < to) && self.bound.is_none_or(|bound| time < bound)
+        to.is_none_or(|to| time < to) && self.inside(from)
     }
 
     /// Takes the last answer back.
@@ -132,6 +179,19 @@ mod tests {
 
     use super::*;
     use crate::request::TimeRange;
+
+    const CLOCK: fn() -> Clock = || Clock::new((1, 1));
+
+    fn whole() -> PlannedSegment {
+        PlannedSegment {
+            entry: None,
+            start_rel: None,
+            end_rel: None,
+            first_image: 0,
+            images: None,
+            first_frame: None,
+        }
+    }
 
     /// Which frame each image is of, the slow and the streaming way.
     fn both(
@@ -194,7 +254,7 @@ mod tests {
                 range,
                 ..Request::new(selection.clone())
             };
-            let mut picker = FramePicker::new(&request);
+            let mut picker = FramePicker::new(&request, &whole(), CLOCK());
             let mut got = Vec::new();
             for (at, key, score) in frames {
                 if let Some(index) = picker.choose(Time::from_integer(at), key, || score) {
@@ -228,11 +288,32 @@ mod tests {
     /// A stream may begin with frames that are no keyframes: an edit list, a cut.
     #[test]
     fn a_stream_that_begins_without_a_keyframe_gives_its_keyframes() {
-        let mut picker = FramePicker::new(&Request::new(Selection::Keyframes));
+        let mut picker = FramePicker::new(&Request::new(Selection::Keyframes), &whole(), CLOCK());
         let mut choose = |at: i128, key| picker.choose(Time::new(at, 1), key, || 0.0);
         assert_eq!(choose(0, false), None);
         assert_eq!(choose(1, true), Some(0));
         assert_eq!(choose(2, false), None);
         assert_eq!(choose(3, true), Some(1));
+    }
+
+    #[test]
+    fn a_segment_counts_on_from_the_one_before() {
+        let planned = PlannedSegment {
+            start_rel: Some(10),
+            end_rel: Some(16),
+            first_image: 4,
+            first_frame: Some(11),
+            ..whole()
+        };
+        let request = Request::new(Selection::EveryNth(3));
+        let mut picker = FramePicker::new(&request, &planned, CLOCK());
+        let got: Vec<_> = (8..18)
+            .map(|at| picker.choose(Time::from_integer(at), false, || 0.0))
+            .collect();
+        // Frame 12 is the first of the segment that 3 divides.
+        let mut expected = vec![None; 10];
+        (expected[3], expected[6]) = (Some(4), Some(5));
+        assert_eq!(got, expected);
+        assert_eq!((picker.before, picker.seen), (2, 6));
     }
 }

@@ -9,6 +9,8 @@ mod common;
 mod good;
 #[path = "common/nasty.rs"]
 mod nasty;
+#[path = "common/selections.rs"]
+mod selections;
 
 #[test]
 fn every_good_file_gives_the_reference_frames_for_any_number_of_segments() {
@@ -38,6 +40,52 @@ fn every_good_file_gives_the_reference_frames_for_any_number_of_segments() {
     assert!(
         rows.len() >= 70 && divided >= 20,
         "{} files, {divided} divided",
+        rows.len()
+    );
+}
+
+/// Pixels that one selection of one file may cost here; `./run corpus` does them all.
+const MOST_PIXELS: u64 = 150_000_000;
+
+#[test]
+fn selections_of_real_files_are_the_same_in_any_number_of_segments() {
+    let Some(corpus) = common::corpus() else {
+        eprintln!("no corpus here; generated.rs covers selections");
+        return;
+    };
+    let requests = selections::requests();
+    let mut rows = Vec::new();
+    let small = |path: &std::path::PathBuf| {
+        let probed = common::probe_file(path).expect("a good file");
+        let pixels = u64::from(probed.video.width) * u64::from(probed.video.height);
+        probed.estimate.frames * pixels <= MOST_PIXELS
+    };
+    let files = common::files(&corpus.join("good"));
+    for (n, path) in files.iter().filter(|path| small(path)).enumerate() {
+        // Two of the selections for each file; neighbours take others.
+        for turn in 0..2 {
+            let (what, request) = &requests[(2 * n + turn) % requests.len()];
+            rows.push(selections::check(path, what, request, &[1, 3, 7]));
+        }
+    }
+    let wrong: Vec<_> = rows.iter().filter(|row| row.problem.is_some()).collect();
+    let divided = rows
+        .iter()
+        .filter(|row| row.segments.iter().any(|n| *n > 1))
+        .count();
+    println!(
+        "selections: {} right, {} wrong, {divided} divided",
+        rows.len() - wrong.len(),
+        wrong.len()
+    );
+    let told: Vec<_> = wrong
+        .iter()
+        .map(|row| (&row.name, &row.selection, &row.problem))
+        .collect();
+    assert!(wrong.is_empty(), "{told:#?}");
+    assert!(
+        rows.len() >= 60 && divided >= 10,
+        "{} rows, {divided} divided",
         rows.len()
     );
 }

@@ -1,64 +1,19 @@
 //! Generated clips against the ffmpeg command, which decodes and picks frames without our code.
 
+#[path = "common/clips.rs"]
+mod clips;
 #[path = "common/mod.rs"]
 mod common;
+#[path = "common/selections.rs"]
+mod selections;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
+use clips::{clips, ffmpeg_md5s};
 use common::*;
 use media::{
-    Duplicates, ExtractedImage, FileSource, Fit, Format, ImageOptions, MediaError, PlanOptions,
-    RangeRead, RejectReason, Request, Selection, TimeRange, extract, plan, probe,
+    Duplicates, ExtractedImage, FileSource, MediaError, PlanOptions, RangeRead, RejectReason,
+    Request, Selection, TimeRange, extract, plan, probe,
 };
 use num_rational::Ratio;
-
-fn clips() -> &'static Path {
-    static CLIPS: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = CLIPS.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("make a folder");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/generate.sh");
-        let status = Command::new(&script)
-            .arg(folder.path())
-            .status()
-            .expect("run generate.sh");
-        assert!(status.success(), "generate.sh failed; is ffmpeg installed?");
-        let path = folder.path().to_owned();
-        (folder, path)
-    });
-    path
-}
-
-/// The md5 of each frame that ffmpeg's own filters choose: the rule is `fps` rounding up.
-fn ffmpeg_md5s(path: &Path, filter: &str) -> Vec<String> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-noautorotate", "-i"])
-        .arg(path)
-        .args([
-            "-map",
-            "0:v:0",
-            "-vf",
-            filter,
-            "-fps_mode",
-            "passthrough",
-            "-f",
-            "framemd5",
-            "-",
-        ])
-        .output()
-        .expect("run ffmpeg");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = String::from_utf8(output.stdout).expect("text");
-    let lines = text.lines().filter(|l| !l.starts_with('#'));
-    lines
-        .map(|l| l.rsplit(',').next().expect("md5").trim().to_owned())
-        .collect()
-}
 
 #[test]
 fn frames_are_those_ffmpeg_picks() {
@@ -157,6 +112,36 @@ fn selections_by_frame_are_those_ffmpeg_picks() {
     }
 }
 
+/// Which clips can be divided for which selections; the rest must say why not.
+#[test]
+fn selections_are_the_same_in_any_number_of_segments() {
+    let mut divided = std::collections::BTreeMap::new();
+    for path in files(clips()) {
+        for (what, request) in selections::requests() {
+            let row = selections::check(&path, what, &request, &[1, 2, 3, 7]);
+            assert_eq!(row.problem, None, "{} {what}", row.name);
+            assert!(!row.replanned, "{} {what}", row.name);
+            let most = row.segments.iter().max().copied().unwrap_or(0);
+            divided
+                .entry(what)
+                .or_insert_with(Vec::new)
+                .push((row.name, most));
+        }
+    }
+    for (what, rows) in divided {
+        let segments = |name: &str| rows.iter().find(|(n, _)| n == name).map(|(_, n)| *n);
+        assert!(segments("h264-gop25.mp4") > Some(3), "{what}: {rows:?}");
+        assert!(segments("hevc-gop25.mp4") > Some(1), "{what}: {rows:?}");
+        // Matroska's index does not count frames.
+        let counted = what.starts_with("every 7th");
+        assert_eq!(
+            segments("h264-29.97.mkv") > Some(1),
+            !counted,
+            "{what}: {rows:?}"
+        );
+    }
+}
+
 #[test]
 fn counts_timestamps_and_duplicates_follow_the_rule() {
     let path = clips().join("h264-gop25.mp4");
@@ -174,7 +159,9 @@ fn counts_timestamps_and_duplicates_follow_the_rule() {
     };
     // 150 frames at 25 a second.
     let count = |n| Request::new(Selection::Count(n));
-    assert_eq!(take(&count(4), 1), frames(&[0, 37, 75, 112]));
+    for segments in [1, 2, 3, 6] {
+        assert_eq!(take(&count(4), segments), frames(&[0, 37, 75, 112]));
+    }
     let times = [
         Ratio::new(1, 2),
         Ratio::new(59, 10),
@@ -193,160 +180,6 @@ fn counts_timestamps_and_duplicates_follow_the_rule() {
         ..fast
     };
     assert_eq!(take(&once, 3), frames(&(0..150).collect::<Vec<_>>()));
-}
-
-/// Mean squared error to PSNR, of two pictures decoded by ffmpeg to the same packed pixels.
-fn psnr(a: &[u8], b: &[u8]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let sum: u64 = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
-        .sum();
-    10.0 * (65025.0 * a.len() as f64 / sum.max(1) as f64).log10()
-}
-
-fn ffmpeg_rgb(path: &Path, filter: &str) -> Vec<u8> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-i"])
-        .arg(path)
-        .args([
-            "-map",
-            "0:v:0",
-            "-vf",
-            filter,
-            "-frames:v",
-            "1",
-            "-pix_fmt",
-            "rgb24",
-            "-f",
-            "rawvideo",
-            "-",
-        ])
-        .output()
-        .expect("run ffmpeg");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
-}
-
-fn webp_by_ffmpeg(video: &Path, filter: &str, out: &Path) {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-y", "-nostdin", "-i"])
-        .arg(video)
-        .args(["-vf", filter, "-frames:v", "1", "-c:v", "libwebp"])
-        .args(["-quality", "95"])
-        .arg(out)
-        .output()
-        .expect("run ffmpeg");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-}
-
-#[test]
-fn every_format_looks_as_ffmpeg_shows_it() {
-    let folder = tempfile::tempdir().unwrap();
-    for path in files(clips()) {
-        let probed = probe_file(&path).unwrap();
-        let request = Request::new(Selection::Timestamps(vec![Ratio::from(0)]));
-        let planned = plan(&probed, &request, &PlanOptions::default()).unwrap();
-        for (format, extension, least) in [
-            (Format::Jpeg, "jpg", 32.0_f64),
-            (Format::Png, "png", 38.0),
-            (Format::Webp, "webp", 30.0),
-        ] {
-            let options = ImageOptions {
-                format,
-                quality: 95,
-                ..ImageOptions::default()
-            };
-            let image = run(&path, &planned, &options).unwrap().images.remove(0);
-            let file = folder.path().join(format!("image.{extension}"));
-            std::fs::write(&file, &image.data).unwrap();
-            let (w, h) = (image.width, image.height);
-            let filter =
-                format!("scale={w}:{h}:flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24");
-            let ours = ffmpeg_rgb(&file, "format=rgb24");
-            assert_eq!(
-                ours.len(),
-                w as usize * h as usize * 3,
-                "{} {extension}",
-                path.display()
-            );
-            let got = psnr(&ours, &ffmpeg_rgb(&path, &filter));
-            // Halved chroma costs a palette or 4:4:4 more than any fixed bound allows, so WebP is
-            // held to what the same encoder makes of the frame in ffmpeg's hands.
-            let least = match format {
-                Format::Webp => {
-                    let peer = folder.path().join("peer.webp");
-                    webp_by_ffmpeg(&path, &filter, &peer);
-                    let theirs = ffmpeg_rgb(&peer, "format=rgb24");
-                    least.min(psnr(&theirs, &ffmpeg_rgb(&path, &filter)) - 2.0)
-                }
-                _ => least,
-            };
-            assert!(got >= least, "{} {extension}: {got:.1} dB", path.display());
-        }
-    }
-}
-
-#[test]
-fn sizes_are_as_asked() {
-    let path = clips().join("h264-sar.mp4");
-    let probed = probe_file(&path).unwrap();
-    let planned = plan(&probed, &one_a_second(), &PlanOptions::default()).unwrap();
-    let base = ImageOptions::default;
-    for (options, expected) in [
-        (base(), (427, 180)),
-        (
-            ImageOptions {
-                square_pixels: false,
-                ..base()
-            },
-            (320, 180),
-        ),
-        (
-            ImageOptions {
-                width: Some(200),
-                ..base()
-            },
-            (200, 84),
-        ),
-        (
-            ImageOptions {
-                width: Some(99),
-                height: Some(99),
-                fit: Fit::Cover,
-                ..base()
-            },
-            (99, 99),
-        ),
-        (
-            ImageOptions {
-                width: Some(99),
-                height: Some(99),
-                fit: Fit::Cover,
-                format: Format::Png,
-                ..base()
-            },
-            (99, 99),
-        ),
-        (
-            ImageOptions {
-                width: Some(64),
-                height: Some(100),
-                fit: Fit::Fill,
-                ..base()
-            },
-            (64, 100),
-        ),
-    ] {
-        let image = run(&path, &planned, &options).unwrap().images.remove(0);
-        assert_eq!((image.width, image.height), expected, "{options:?}");
-    }
 }
 
 /// Fails at a chosen number of bytes, as a connection to S3 does.

@@ -94,7 +94,12 @@ pub fn check_manifest(contents: &Contents) -> Result<Value> {
             "{name} has {} bytes",
             bytes.len()
         );
-        ensure!(bytes.starts_with(&[0xFF, 0xD8]), "{name} is no JPEG");
+        let magic: &[u8] = match name.rsplit('.').next() {
+            Some("png") => b"\x89PNG",
+            Some("webp") => b"RIFF",
+            _ => &[0xFF, 0xD8],
+        };
+        ensure!(bytes.starts_with(magic), "{name} is none");
     }
     Ok(manifest)
 }

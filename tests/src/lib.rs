@@ -13,3 +13,4 @@ pub mod cut;
 pub mod fleet;
 pub mod journey;
 pub mod proxy;
+pub mod reference;

@@ -73,7 +73,7 @@ pub fn probe(mut probe: Probe, limits: &ProbeLimits) -> Option<Probe> {
     let pixels = u64::from(video.width) * u64::from(video.height);
     let (num, den) = probe.time_base;
     let finite = video.claimed_duration.is_none_or(f64::is_finite);
-    let in_order = probe.entries.windows(2).all(|two| two[0].pts < two[1].pts);
+    let in_order = probe.entries.windows(2).all(|two| two[0].point.pts < two[1].point.pts);
     let good = (1..=i64::from(i32::MAX)).contains(&num)
         && (1..=i64::from(i32::MAX)).contains(&den)
         && (1..=limits.frame_pixels).contains(&pixels)
@@ -107,9 +107,11 @@ mod tests {
     fn segment(first_image: u64, images: Option<u64>) -> PlannedSegment {
         PlannedSegment {
             entry: None,
+            start_rel: None,
             end_rel: None,
             first_image,
             images,
+            first_frame: None,
         }
     }
 
@@ -168,16 +170,25 @@ mod tests {
             first_pts: 0,
             frame_duration: 1,
             estimate: media::Estimate::default(),
+            end_rel: None,
+            frames_before_range: None,
             entries: vec![],
+            seam_check: false,
             division: String::new(),
             warnings: vec![],
         };
         let limits = ProbeLimits::default();
         assert!(probe(good(), &limits).is_some());
-        let entry = |pts| media::EntryPoint {
-            position: 0,
-            pts,
-            seek_ts: pts,
+        let entry = |pts| media::Entry {
+            point: media::EntryPoint {
+                position: 0,
+                pts,
+                seek_ts: pts,
+                by_position: false,
+            },
+            frames_before: None,
+            keyframes_before: 0,
+            lead_in: None,
         };
         let wrongs: [fn(&mut Probe); 6] = [
             |p| p.time_base = (0, 1),

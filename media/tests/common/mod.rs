@@ -131,16 +131,24 @@ pub struct Extracted {
     pub frames_decoded: u64,
 }
 
-/// Every segment of the plan, one after the other.
+/// Every segment of the plan, one after the other, numbered as the fleet's finalizer does it; and
+/// whether the segments fit together.
 pub fn run(path: &Path, plan: &Plan, options: &ImageOptions) -> Result<Extracted, MediaError> {
     let mut all = Extracted {
         images: Vec::new(),
         warnings: plan.warnings.clone(),
         frames_decoded: 0,
     };
+    let mut frames = 0;
+    let mut beyond = None;
     for (i, planned) in plan.segments.iter().enumerate() {
         let before = all.images.len() as u64;
-        let outcome = extract(open(path), plan, i, options, &mut |image| {
+        let outcome = extract(open(path), plan, i, options, &mut |mut image| {
+            assert_eq!(
+                image.index - planned.first_image,
+                all.images.len() as u64 - before
+            );
+            image.index = all.images.len() as u64;
             all.images.push(image);
             Ok(())
         })?;
@@ -148,6 +156,15 @@ pub fn run(path: &Path, plan: &Plan, options: &ImageOptions) -> Result<Extracted
         if let Some(expected) = planned.images {
             assert_eq!(outcome.images, expected, "{}: segment {i}", path.display());
         }
+        let every_nth = matches!(plan.request.selection, Selection::EveryNth(_));
+        let miscounted = every_nth && planned.first_frame.is_some_and(|first| first != frames);
+        let torn = plan.seam_check && i > 0 && (beyond.is_none() || beyond != outcome.opening);
+        if miscounted || torn {
+            let detail = format!("segment {i} does not fit: {frames} {planned:?} {beyond:?}");
+            return Err(MediaError::EntryPoint { detail });
+        }
+        frames += outcome.frames;
+        beyond = outcome.beyond;
         all.warnings.extend(outcome.warnings);
         all.frames_decoded += outcome.frames_decoded;
     }
@@ -161,13 +178,31 @@ pub fn run_forced(
     request: &Request,
     n: usize,
 ) -> Result<(Extracted, Plan, bool), MediaError> {
+    let by_time = matches!(
+        request.selection,
+        Selection::Fps(_) | Selection::EverySeconds(_) | Selection::Timestamps(_)
+    );
+    let looked;
+    let probed = if by_time {
+        probed
+    } else {
+        let limits = ProbeLimits {
+            request: Some(request.clone()),
+            ..limits()
+        };
+        looked = probe(open(path), &limits)?;
+        &looked
+    };
     let forced = |n| PlanOptions {
         forced_segments: Some(n),
         ..PlanOptions::default()
     };
     let first = plan(probed, request, &forced(n))?;
     match run(path, &first, &with_md5()) {
-        Err(MediaError::EntryPoint { .. }) => {
+        Err(MediaError::EntryPoint { detail }) => {
+            if std::env::var_os("SHOW_REPLANS").is_some() {
+                eprintln!("{} {:?}: {detail}", path.display(), request.selection);
+            }
             let whole = plan(probed, request, &forced(1))?;
             Ok((run(path, &whole, &with_md5())?, whole, true))
         }

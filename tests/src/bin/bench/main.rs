@@ -5,6 +5,9 @@ mod concurrency;
 mod guard;
 mod idle;
 mod lua;
+mod media;
+mod process;
+mod quality;
 mod reads;
 mod stats;
 mod trip;
@@ -13,14 +16,21 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use fleet_tests::{corpus, fleet};
 
 #[derive(Parser)]
 struct Cli {
-    /// trip, reads, idle, lua, guard or concurrency; all of them without a name
+    /// trip, media, reads, idle, lua, guard or concurrency; all of them without a name
     names: Vec<String>,
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// A folder for the clips of `media`, made there by tools/bench/footage.sh
+    #[arg(long, env = "FRAMEFLEET_BENCH_CLIPS")]
+    clips: Option<PathBuf>,
+    /// A Python with PyAV and OpenCV, for `media`
+    #[arg(long, env = "FRAMEFLEET_BENCH_PYTHON")]
+    python: Option<PathBuf>,
     /// A video to measure with
     #[arg(long, env = "FRAMEFLEET_FOOTAGE")]
     footage: PathBuf,
@@ -32,7 +42,7 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "reads", "idle", "lua", "guard", "concurrency"].contains(&name.as_str()),
+            ["trip", "media", "reads", "idle", "lua", "guard", "concurrency"].contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }
@@ -40,6 +50,17 @@ async fn main() -> Result<()> {
         trip::run(&cli.footage, cli.runs)
             .await
             .context("measure the whole trip")?;
+    }
+    if wanted("media") {
+        let clips = cli.clips.context("media needs --clips")?;
+        let tools = media::Tools {
+            engine: fleet::programs()
+                .context("find our programs")?
+                .join("local_extract"),
+            python: cli.python.context("media needs --python")?,
+            loops: corpus::root().join("tools/bench/loops.py"),
+        };
+        media::run(&clips, &tools, cli.runs).context("measure the engine")?;
     }
     if wanted("reads") {
         reads::run(&cli.footage).await.context("measure bytes")?;

@@ -1,0 +1,103 @@
+//! Entry points of a container without an index: MPEG-TS, which is made to be tuned into anywhere.
+//!
+//! Reading starts at places spread over the file and goes on to the next IDR or CRA picture. The
+//! codec's bits are as good as in an MP4; what the container promises is not, so neighbouring
+//! segments compare what they see (`seam_check`).
+
+use crate::entries::{Found, Search, codec_of};
+use crate::entry::Codec;
+use crate::error::MediaError;
+use crate::input::VideoInput;
+use crate::plan::EntryPoint;
+use crate::probe::Entry;
+
+/// One place to look for each of these many bytes: finding a picture reads up to a GOP.
+const SPACING: u64 = 4 << 20;
+/// Small files are worth more places: they are read at once.
+const FEWEST: u64 = 8;
+/// A GOP longer than this is passed over.
+const MAX_PACKETS: usize = 2_000;
+
+pub fn applies(input: &VideoInput) -> bool {
+    input.format == "mpegts"
+}
+
+pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError> {
+    let codec = codec_of(input);
+    if !matches!(codec, Codec::H264 { .. } | Codec::Hevc { .. }) {
+        return Ok(Found::none(
+            "this codec cannot be entered in the middle exactly",
+        ));
+    }
+    let limit = search.limit.max(1) as u64;
+    let places = (search.size / SPACING).clamp(FEWEST.min(limit), limit);
+    let mut found = Found::none("no IDR or CRA picture was found after the first");
+    for place in 1..places {
+        let from = u128::from(search.size) * u128::from(place) / u128::from(places);
+        let Some(point) = next_entry(input, codec, from as u64)? else {
+            continue;
+        };
+        let last = found.entries.last().map(|e| e.point);
+        let later = point.pts > last.map_or(search.first_pts, |p| p.pts)
+            && point.position > last.map_or(0, |p| p.position);
+        // The worker must meet the same packet first.
+        if later && first_packet(input, codec, point.position)? == Some(point) {
+            found.entries.push(Entry {
+                point,
+                frames_before: None,
+                keyframes_before: 0,
+                lead_in: None,
+            });
+        }
+    }
+    if !found.entries.is_empty() {
+        let n = found.entries.len();
+        found.seam_check = true;
+        found.division = format!(
+            "{n} IDR or CRA pictures were found; neighbouring segments compared what they saw"
+        );
+    }
+    Ok(found)
+}
+
+fn next_entry(
+    input: &mut VideoInput,
+    codec: Codec,
+    from: u64,
+) -> Result<Option<EntryPoint>, MediaError> {
+    if !input.seek_byte(from)? {
+        return Ok(None);
+    }
+    for _ in 0..MAX_PACKETS {
+        let Some(packet) = input.next_packet()? else {
+            return Ok(None);
+        };
+        if let Some(point) = entry_point(&packet, codec) {
+            return Ok(Some(point));
+        }
+    }
+    Ok(None)
+}
+
+fn first_packet(
+    input: &mut VideoInput,
+    codec: Codec,
+    position: u64,
+) -> Result<Option<EntryPoint>, MediaError> {
+    if !input.seek_byte(position)? {
+        return Ok(None);
+    }
+    let packet = input.next_packet()?;
+    Ok(packet.and_then(|packet| entry_point(&packet, codec)))
+}
+
+fn entry_point(packet: &ffmpeg_next::Packet, codec: Codec) -> Option<EntryPoint> {
+    let (pts, data) = (packet.pts()?, packet.data()?);
+    let position = u64::try_from(packet.position()).ok()?;
+    (packet.is_key() && !packet.is_corrupt() && codec.is_entry(data)).then_some(EntryPoint {
+        position,
+        pts,
+        seek_ts: pts,
+        by_position: true,
+    })
+}

@@ -1,0 +1,147 @@
+//! The engine against ffmpeg, PyAV and OpenCV on real footage: the same images, two cores,
+//! interleaved runs, medians.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{Cost, run as cost};
+use crate::quality;
+use crate::stats::median;
+
+/// Follows the rule of ARCHITECTURE.md, so that both sides write the same frames.
+pub const ONE_A_SECOND: &str = "setpts=PTS-STARTPTS,fps=1:round=up";
+const CLIPS: [(&str, f64); 5] = [
+    ("h264-1080p-gop250.mp4", 2.2),
+    ("h264-1080p-gop60.mp4", 3.2),
+    ("hevc-1080p.mp4", 2.1),
+    ("vp9-1080p.webm", 1.3),
+    ("h264-4k.mp4", 1.8),
+];
+
+pub struct Tools {
+    /// Our engine as a program.
+    pub engine: PathBuf,
+    /// A Python with PyAV and OpenCV.
+    pub python: PathBuf,
+    pub loops: PathBuf,
+}
+
+struct Contender {
+    name: &'static str,
+    command: Box<dyn Fn(&Path) -> Command>,
+    costs: Vec<Cost>,
+    images: usize,
+}
+
+pub fn run(footage: &Path, tools: &Tools, runs: usize) -> Result<()> {
+    println!("media: medians of {runs} interleaved runs; ratios are theirs / ours");
+    for (name, target) in CLIPS {
+        let clip = footage.join(name);
+        ensure!(clip.is_file(), "{} is missing", clip.display());
+        println!("{name}, one image a second; target {target} in CPU seconds");
+        let contenders = vec![
+            ours(tools, &clip, "fps"),
+            ffmpeg("ffmpeg", &clip, &[], &["-vf", ONE_A_SECOND]),
+            python(tools, &clip, "pyav"),
+            python(tools, &clip, "opencv"),
+        ];
+        compare(contenders, runs, 2)?;
+    }
+    let clip = footage.join(CLIPS[1].0);
+    println!("{}, keyframes; target 1.5", CLIPS[1].0);
+    let key = &["-skip_frame", "nokey"];
+    let theirs = ffmpeg("ffmpeg", &clip, key, &["-fps_mode", "passthrough"]);
+    compare(vec![ours(tools, &clip, "keyframes"), theirs], runs, 2)?;
+    println!("{}, all frames; target 1.2", CLIPS[1].0);
+    let theirs = ffmpeg("ffmpeg", &clip, &[], &["-fps_mode", "passthrough"]);
+    compare(vec![ours(tools, &clip, "all"), theirs], runs.min(3), 2)?;
+    quality::run(&clip, tools)
+}
+
+fn ours(tools: &Tools, clip: &Path, select: &'static str) -> Contender {
+    let (engine, clip) = (tools.engine.clone(), clip.to_owned());
+    contender("ours", move |folder| {
+        let mut command = Command::new(&engine);
+        command.arg(&clip).arg(folder).args(["--select", select]);
+        command
+    })
+}
+
+fn ffmpeg(
+    name: &'static str,
+    clip: &Path,
+    before: &'static [&'static str],
+    after: &'static [&'static str],
+) -> Contender {
+    let clip = clip.to_owned();
+    contender(name, move |folder| {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-y", "-nostdin", "-threads", "2"]);
+        command.args(before).arg("-i").arg(&clip).args(after);
+        command.args(["-q:v", "2"]).arg(folder.join("%06d.jpg"));
+        command
+    })
+}
+
+fn python(tools: &Tools, clip: &Path, which: &'static str) -> Contender {
+    let (python, loops, clip) = (tools.python.clone(), tools.loops.clone(), clip.to_owned());
+    contender(which, move |folder| {
+        let mut command = Command::new(&python);
+        command.arg(&loops).arg(which).arg(&clip).arg(folder);
+        command
+    })
+}
+
+fn contender(name: &'static str, command: impl Fn(&Path) -> Command + 'static) -> Contender {
+    Contender {
+        name,
+        command: Box::new(command),
+        costs: Vec::new(),
+        images: 0,
+    }
+}
+
+/// The first `alike` must write the same number of images; loops may count as they do.
+fn compare(mut contenders: Vec<Contender>, runs: usize, alike: usize) -> Result<()> {
+    for round in 0..=runs {
+        for contender in &mut contenders {
+            let folder = tempfile::tempdir()?;
+            let cost = cost(&mut (contender.command)(folder.path()))
+                .with_context(|| format!("run {}", contender.name))?;
+            contender.images = std::fs::read_dir(folder.path())?.count();
+            ensure!(contender.images > 0, "{} wrote nothing", contender.name);
+            // The first round fills the caches.
+            if round > 0 {
+                contender.costs.push(cost);
+            }
+        }
+    }
+    let images = contenders[0].images;
+    for other in &contenders[..alike] {
+        let (name, got) = (other.name, other.images);
+        ensure!(got == images, "{name} wrote {got} images, not {images}");
+    }
+    let of = |c: &Contender, what: fn(&Cost) -> f64| {
+        median(&c.costs.iter().map(what).collect::<Vec<_>>())
+    };
+    let (cpu, wall) = (
+        of(&contenders[0], |c| c.cpu),
+        of(&contenders[0], |c| c.wall),
+    );
+    for c in &contenders {
+        let (its_cpu, its_wall) = (of(c, |c| c.cpu), of(c, |c| c.wall));
+        println!(
+            "  {:7} {:6.2} s CPU ({:4.2} x) {:6.2} s wall ({:4.2} x) {:5.0} MB, {} images",
+            c.name,
+            its_cpu,
+            its_cpu / cpu,
+            its_wall,
+            its_wall / wall,
+            of(c, |c| c.peak_mb),
+            c.images
+        );
+    }
+    Ok(())
+}

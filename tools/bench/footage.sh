@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Real footage in the shapes that `./run bench media` measures, made from one short clip.
+# Usage: footage.sh SOURCE FOLDER [SECONDS]. Safe to run again; what is there is kept.
+set -euo pipefail
+
+source=${1:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
+out=${2:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
+seconds=${3:-60}
+mkdir -p "$out"
+
+# name, size, options: the source over and over, tagged as HD is.
+make() {
+    local name=$1 size=$2
+    shift 2
+    [[ -s $out/$name ]] && return
+    echo "encoding $name, $seconds s" >&2
+    ffmpeg -v error -nostdin -y -stream_loop -1 -i "$source" -t "$seconds" -an \
+        -vf "scale=$size:flags=lanczos,setsar=1" -pix_fmt yuv420p \
+        -colorspace bt709 -color_primaries bt709 -color_trc bt709 "$@" "$out/part-$name"
+    mv "$out/part-$name" "$out/$name"
+}
+
+x264=(-c:v libx264 -preset medium -crf 21 -bf 3)
+make h264-1080p-gop250.mp4 1920:1080 "${x264[@]}" -g 250
+make h264-1080p-gop60.mp4 1920:1080 "${x264[@]}" -g 60
+make hevc-1080p.mp4 1920:1080 -c:v libx265 -preset fast -crf 24 -x265-params log-level=none:keyint=250 -tag:v hvc1
+make vp9-1080p.webm 1920:1080 -c:v libvpx-vp9 -deadline realtime -cpu-used 7 -row-mt 1 -crf 33 -b:v 0 -g 128
+make h264-4k.mp4 3840:2160 "${x264[@]}" -preset veryfast -g 250
