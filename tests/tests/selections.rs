@@ -83,7 +83,7 @@ fn cases() -> Vec<(&'static str, Value, Frames)> {
         ),
         (
             "scenes",
-            json!({ "select": { "scenes": { "threshold": 0.02 } } }),
+            json!({ "select": { "scenes": { "threshold": 0.01 } } }),
             |c| c.scenes.clone(),
         ),
         (
@@ -105,7 +105,7 @@ async fn every_selection_is_the_same_in_many_segments_and_in_one() -> Result<()>
     let path = folder.join(CLIP);
     let clip = look(&path)?;
     let bytes: Bytes = std::fs::read(&path)?.into();
-    let divided = everything(2, "1500000", &bytes).await?;
+    let divided = everything(2, "60000", &bytes).await?;
     let whole = everything(1, "1000000000000", &bytes).await?;
     let mut wrong = Vec::new();
     let mut images = 0;
