@@ -306,12 +306,13 @@ mod tests {
             start: Ratio::new(5, 2),
             end: Some(Ratio::from(62)),
         });
+        // 500 and 1000 frames come before 2000 and 4000 ticks, 63 of them before the range.
         assert_eq!(
             numbers(Selection::EveryNth(7), range, Some(63)),
             [
                 first,
-                (99, Some(687), Some(3000)),
-                (170, Some(1187), Some(5000))
+                (63, Some(437), Some(2000)),
+                (134, Some(937), Some(4000))
             ]
         );
         // An entry point at the very end of the range begins nothing.
