@@ -73,7 +73,10 @@ fn against_ffmpeg(path: &Path, request: &Request) -> Option<String> {
         .filter_map(|line| line.rsplit(',').next().map(str::trim))
         .collect();
     let same = |i: usize| {
-        let ours = ours.images.get(i).and_then(|image| image.frame_md5.as_deref());
+        let ours = ours
+            .images
+            .get(i)
+            .and_then(|image| image.frame_md5.as_deref());
         ours.is_some() && ours == theirs.get(i).copied()
     };
     let most = ours.images.len().max(theirs.len());
