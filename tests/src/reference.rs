@@ -88,7 +88,7 @@ pub fn look(path: &Path) -> Result<Clip> {
             .arg(path)
             .args([
                 "-vf",
-                "select='eq(n,0)+gt(scene,0.02)',showinfo",
+                "select='eq(n,0)+gt(scene,0.01)',showinfo",
                 "-f",
                 "null",
                 "-",

@@ -83,7 +83,7 @@ fn cases() -> Vec<(&'static str, Value, Frames)> {
         ),
         (
             "scenes",
-            json!({ "select": { "scenes": { "threshold": 0.02 } } }),
+            json!({ "select": { "scenes": { "threshold": 0.01 } } }),
             |c| c.scenes.clone(),
         ),
         (
