@@ -18,7 +18,7 @@ pub fn mismatch(plan: &Plan, fragments: &[FragmentRecord]) -> Option<String> {
                     "{frames} frames came before segment {segment}, not {first} as the index says"
                 ));
             }
-            frames += made.frames;
+            frames = frames.saturating_add(made.frames);
         }
     }
     if !plan.seam_check {

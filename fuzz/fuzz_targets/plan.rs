@@ -5,7 +5,8 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use media::{
-    Duplicates, EntryPoint, Estimate, PlanOptions, Probe, Request, Selection, TimeRange, VideoFacts,
+    Duplicates, Entry, EntryPoint, Estimate, PlanOptions, Probe, Request, Selection, TimeRange,
+    VideoFacts,
 };
 use num_rational::Ratio;
 
@@ -17,9 +18,12 @@ struct Input {
     frames: u64,
     keyframes: u64,
     span: i64,
+    end_rel: Option<i64>,
+    frames_before_range: Option<u64>,
+    seam_check: bool,
     size: (u16, u16),
     claimed_duration: Option<f64>,
-    entries: Vec<i64>,
+    entries: Vec<(i64, Option<u64>, u64, bool)>,
     selection: Wanted,
     range: Option<((u32, u16), Option<(u32, u16)>)>,
     skip: bool,
@@ -35,7 +39,7 @@ enum Wanted {
     EverySeconds(u32, u32),
     EveryNth(u64),
     Timestamps(Vec<(u32, u16)>),
-    Count(u64),
+    Count(u32),
     Keyframes,
     Scenes(u8),
     All,
@@ -56,7 +60,7 @@ fn selection(wanted: Wanted) -> Selection {
         Wanted::EverySeconds(n, d) => Selection::EverySeconds(ratio((n, d))),
         Wanted::EveryNth(n) => Selection::EveryNth(n.max(1)),
         Wanted::Timestamps(times) => Selection::Timestamps(times.into_iter().map(time).collect()),
-        Wanted::Count(n) => Selection::Count(n.max(1)),
+        Wanted::Count(n) => Selection::Count(n.max(1).into()),
         Wanted::Keyframes => Selection::Keyframes,
         Wanted::Scenes(percent) => Selection::Scenes {
             threshold: Ratio::new(percent.min(100).into(), 100),
@@ -66,10 +70,16 @@ fn selection(wanted: Wanted) -> Selection {
 }
 
 fuzz_target!(|input: Input| {
-    let mut pts = input.entries;
-    pts.sort_unstable();
-    pts.dedup();
-    pts.truncate(64);
+    let mut entries = input.entries;
+    entries.sort_unstable();
+    entries.dedup_by_key(|entry| entry.0);
+    entries.truncate(64);
+    let point = |pts| EntryPoint {
+        position: 0,
+        pts,
+        seek_ts: pts,
+        by_position: false,
+    };
     let probe = Probe {
         video: VideoFacts {
             width: u32::from(input.size.0).max(1),
@@ -88,14 +98,18 @@ fuzz_target!(|input: Input| {
             keyframes: input.keyframes,
             span: input.span,
         },
-        entries: pts
+        end_rel: input.end_rel,
+        frames_before_range: input.frames_before_range,
+        entries: entries
             .into_iter()
-            .map(|pts| EntryPoint {
-                position: 0,
-                pts,
-                seek_ts: pts,
+            .map(|(pts, frames_before, keyframes_before, lead)| Entry {
+                point: point(pts),
+                frames_before,
+                keyframes_before,
+                lead_in: lead.then(|| point(pts.saturating_sub(1))),
             })
             .collect(),
+        seam_check: input.seam_check,
         division: String::new(),
         warnings: vec![],
     };
@@ -120,12 +134,22 @@ fuzz_target!(|input: Input| {
     let Ok(plan) = media::plan(&probe, &request, &options) else {
         return;
     };
+    let timed = matches!(
+        request.selection,
+        Selection::Fps(_) | Selection::EverySeconds(_) | Selection::Timestamps(_)
+    );
+    if timed && request.duplicates == Duplicates::Keep {
+        let open = plan.segments.iter().rev().skip(1);
+        assert!(open.into_iter().all(|segment| segment.images.is_some()));
+    }
     let most = options.forced_segments.unwrap_or(options.max_segments);
     assert!(plan.segments.len() <= most.max(1));
     for pair in plan.segments.windows(2) {
-        let images = pair[0].images.expect("only the last is open");
-        assert_eq!(pair[0].first_image + images, pair[1].first_image);
+        if let Some(images) = pair[0].images {
+            assert_eq!(pair[0].first_image + images, pair[1].first_image);
+        }
         assert!(pair[0].end_rel.is_some() && pair[1].entry.is_some());
+        assert_eq!(pair[0].end_rel, pair[1].start_rel);
     }
     let json = serde_json::to_vec(&plan).expect("a plan is plain data");
     let again: media::Plan = serde_json::from_slice(&json).expect("what was written can be read");

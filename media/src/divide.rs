@@ -113,7 +113,7 @@ fn wanted(probe: &Probe, options: &PlanOptions, images: u64, area: &Area) -> usi
         return forced;
     }
     let estimate = &probe.estimate;
-    let gop = estimate.frames / estimate.keyframes.max(1) + 1;
+    let gop = (estimate.frames / estimate.keyframes.max(1)).saturating_add(1);
     // Where wanted frames are far apart, only their GOPs are decoded.
     let frames = estimate.frames.min(images.saturating_mul(gop));
     let frames = frames.saturating_mul(area.share) / 1000;
@@ -225,9 +225,11 @@ fn by_frame(
         (Selection::Keyframes, None) => {
             let frames = images.max(probe.estimate.frames / 50);
             let pixels = u64::from(probe.video.width) * u64::from(probe.video.height);
-            let work = frames.saturating_mul(area.share) / 1000 * pixels;
+            let work = (frames.saturating_mul(area.share) / 1000).saturating_mul(pixels);
             let segments = work / options.segment_pixels.max(1);
-            (segments as usize).clamp(1, options.max_segments.max(1))
+            usize::try_from(segments)
+                .unwrap_or(usize::MAX)
+                .clamp(1, options.max_segments.max(1))
         }
         (_, None) => self::wanted(probe, options, images, area),
     };
@@ -268,7 +270,11 @@ fn by_frame(
 
 /// Where to begin for a range that starts late. Scenes need the two frames before it.
 fn first_entry(probe: &Probe, area: &Area, scenes: bool) -> Option<EntryPoint> {
-    let lead = if scenes { 4 * probe.frame_duration } else { 0 };
+    let lead = if scenes {
+        probe.frame_duration.max(0).saturating_mul(4)
+    } else {
+        0
+    };
     let before = |e: &&Entry| area.rel(&e.point) <= area.start.saturating_sub(lead);
     let last = probe.entries.iter().rfind(before)?;
     Some(last.point)

@@ -8,7 +8,7 @@ use crate::divide;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::VideoFacts;
 use crate::probe::Probe;
-use crate::request::Request;
+use crate::request::{Request, Selection};
 use crate::times::{self, Clock, Times};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +87,24 @@ pub struct EntryPoint {
     pub by_position: bool,
 }
 
+/// Half a year. Exact fractions of longer spans may not fit 128 bits.
+const LONGEST_SECONDS: i128 = 1 << 24;
+
 pub fn plan(probe: &Probe, request: &Request, options: &PlanOptions) -> Result<Plan, MediaError> {
     times::check(request)?;
     let clock = Clock::new(probe.time_base);
     let end = probe.end_rel.map(|ticks| clock.seconds(ticks));
+    if end.is_some_and(|end| end > times::Time::from_integer(LONGEST_SECONDS)) {
+        return Err(MediaError::reject(
+            RejectReason::TooLong,
+            format!("the last frame is more than {LONGEST_SECONDS} s after the first"),
+        ));
+    }
+    if let Selection::Count(n) = request.selection
+        && n > request.max_images
+    {
+        return Err(too_many(request.max_images));
+    }
     let times = Times::new(request, end);
     let divided = divide::divide(probe, request, times.as_ref(), options);
     let mut segments = divided.segments;
@@ -135,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::probe::{Entry, Estimate};
-    use crate::request::{Duplicates, Selection, TimeRange};
+    use crate::request::{Duplicates, TimeRange};
 
     /// Frames are 4 ticks long, and every 25th of them is a keyframe.
     fn entry(pts: i64) -> Entry {
@@ -306,12 +320,13 @@ mod tests {
             start: Ratio::new(5, 2),
             end: Some(Ratio::from(62)),
         });
+        // 500 and 1000 frames come before 2000 and 4000 ticks, 63 of them before the range.
         assert_eq!(
             numbers(Selection::EveryNth(7), range, Some(63)),
             [
                 first,
-                (99, Some(687), Some(3000)),
-                (170, Some(1187), Some(5000))
+                (63, Some(437), Some(2000)),
+                (134, Some(937), Some(4000))
             ]
         );
         // An entry point at the very end of the range begins nothing.
@@ -350,5 +365,19 @@ mod tests {
         probe.end_rel = Some(10_000);
         let first: Vec<u64> = segments(&probe).iter().map(|s| s.first_image).collect();
         assert_eq!(first, [0, 10, 50]);
+        let reason = |p: &Probe, n| {
+            let request = Request {
+                max_images: 1000,
+                ..Request::new(Selection::Count(n))
+            };
+            match plan(p, &request, &forced(3)) {
+                Err(MediaError::Reject { reason, .. }) => Some(reason),
+                _ => None,
+            }
+        };
+        assert_eq!(reason(&probe, 1000), None);
+        assert_eq!(reason(&probe, u64::MAX), Some(RejectReason::TooManyImages));
+        probe.end_rel = Some(i64::MAX);
+        assert_eq!(reason(&probe, 1000), Some(RejectReason::TooLong));
     }
 }

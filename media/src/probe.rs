@@ -123,6 +123,8 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
     };
     let found = match boxes {
         Some(boxes) if boxes.fragmented => Found::none("fragmented MP4 has no complete index"),
+        // Their frames push later ones back, and only who begins with them knows by how much.
+        _ if first.untimed => Found::none("the first packets have no timestamps"),
         _ => entries::find(&mut input, search)?,
     };
     let estimate = found
@@ -223,6 +225,8 @@ struct First {
     frame: frame::Video,
     profile: codec::Profile,
     warning: Option<String>,
+    /// A packet up to it has no presentation timestamp.
+    untimed: bool,
 }
 
 fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, MediaError> {
@@ -230,11 +234,13 @@ fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, Me
     let mut oversized = None;
     let mut before_key = 0;
     let mut key_seen = false;
+    let mut untimed = false;
     for _ in 0..FIRST_FRAME_PACKETS {
         let packet = input.next_packet()?;
         oversized = oversized.or_else(|| packet.as_ref().and_then(|p| jpeg_size(p.data()?)));
         key_seen |= packet.as_ref().is_some_and(|p| p.is_key());
         before_key += u32::from(!key_seen);
+        untimed |= packet.as_ref().is_some_and(|p| p.pts().is_none());
         decoder.send(packet.as_ref());
         if let Some(frame) = decoder.receive() {
             check_size(frame.width(), frame.height(), limits)?;
@@ -249,6 +255,7 @@ fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, Me
                 frame,
                 profile,
                 warning,
+                untimed,
             });
         }
         if packet.is_none() {

@@ -302,6 +302,14 @@ impl<'a> Run<'a> {
                 why,
             ));
         }
+        // What follows is shown later by as much, which the next segment's worker cannot know.
+        if self.timeline.backward > 0 && self.planned.end_rel.is_some() {
+            let detail = format!(
+                "timestamps go back {} times before the next segment",
+                self.timeline.backward
+            );
+            return Err(MediaError::EntryPoint { detail });
+        }
         let mut warnings = self.damage(input);
         if self.planned.end_rel.is_none() {
             warnings.extend(self.early_end());

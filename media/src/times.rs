@@ -61,8 +61,17 @@ pub struct Times {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    Step { start: Time, step: Time },
+    Step {
+        start: Time,
+        step: Time,
+    },
     List(Vec<Time>),
+    /// So many times, evenly spread.
+    Spread {
+        start: Time,
+        span: Time,
+        count: u64,
+    },
 }
 
 impl Times {
@@ -92,12 +101,8 @@ impl Times {
                     (end, None) => end,
                 };
                 let span = (end - start).max(Time::ZERO);
-                if span == Time::ZERO {
-                    Kind::List(Vec::new())
-                } else {
-                    let times = (0..*n).map(|k| start + span * i128::from(k) / i128::from(*n));
-                    Kind::List(times.collect())
-                }
+                let count = if span == Time::ZERO { 0 } else { *n };
+                Kind::Spread { start, span, count }
             }
             Selection::EveryNth(_)
             | Selection::Keyframes
@@ -114,6 +119,10 @@ impl Times {
         let t = match &self.kind {
             Kind::Step { start, step } => start + step * i128::from(k),
             Kind::List(times) => *times.get(usize::try_from(k).ok()?)?,
+            Kind::Spread { start, span, count } => {
+                let part = Time::new(k.into(), (*count).max(1).into());
+                (k < *count).then(|| start + span * part)?
+            }
         };
         self.end.is_none_or(|end| t < end).then_some(t)
     }
@@ -129,6 +138,17 @@ impl Times {
                 as u64,
             Kind::Step { .. } => 0,
             Kind::List(times) => times.partition_point(|x| *x < t) as u64,
+            Kind::Spread { count, .. } => {
+                let (mut low, mut high) = (0, *count);
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    match self.get(middle).is_some_and(|at| at < t) {
+                        true => low = middle + 1,
+                        false => high = middle,
+                    }
+                }
+                low
+            }
         }
     }
 }

@@ -142,6 +142,28 @@ fn selections_are_the_same_in_any_number_of_segments() {
     }
 }
 
+/// Packets before time 0 have no timestamp in Matroska, and push the frames behind them back.
+#[test]
+fn a_cut_that_begins_before_its_time_is_the_same_in_any_number_of_segments() {
+    let folder = tempfile::tempdir().expect("make a folder");
+    let cut = folder.path().join("cut.mkv");
+    let status = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-ss", "1.3", "-i"])
+        .arg(clips().join("h264-gop25.mp4"))
+        .args(["-c", "copy", "-avoid_negative_ts", "disabled"])
+        .arg(&cut)
+        .status()
+        .expect("run ffmpeg");
+    assert!(status.success());
+    let mut requests = selections::requests();
+    requests.push(("rarely", Request::new(Selection::Fps(Ratio::new(1, 3)))));
+    for (what, request) in requests {
+        let row = selections::check(&cut, what, &request, &[1, 2, 3, 7]);
+        assert_eq!(row.problem, None, "{what}");
+        assert!(row.images > 0, "{what}");
+    }
+}
+
 #[test]
 fn counts_timestamps_and_duplicates_follow_the_rule() {
     let path = clips().join("h264-gop25.mp4");

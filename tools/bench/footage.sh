@@ -5,7 +5,7 @@ set -euo pipefail
 
 source=${1:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
 out=${2:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
-seconds=${3:-60}
+seconds=${3:-40}
 mkdir -p "$out"
 
 # name, size, options: the source over and over, tagged as HD is.
@@ -20,9 +20,9 @@ make() {
     mv "$out/part-$name" "$out/$name"
 }
 
-x264=(-c:v libx264 -preset medium -crf 21 -bf 3)
+x264=(-c:v libx264 -preset fast -crf 21 -bf 3)
 make h264-1080p-gop250.mp4 1920:1080 "${x264[@]}" -g 250
 make h264-1080p-gop60.mp4 1920:1080 "${x264[@]}" -g 60
-make hevc-1080p.mp4 1920:1080 -c:v libx265 -preset fast -crf 24 -x265-params log-level=none:keyint=250 -tag:v hvc1
+make hevc-1080p.mp4 1920:1080 -c:v libx265 -preset superfast -crf 24 -x265-params log-level=none:keyint=250 -tag:v hvc1
 make vp9-1080p.webm 1920:1080 -c:v libvpx-vp9 -deadline realtime -cpu-used 7 -row-mt 1 -crf 33 -b:v 0 -g 128
 make h264-4k.mp4 3840:2160 "${x264[@]}" -preset veryfast -g 250

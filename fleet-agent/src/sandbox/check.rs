@@ -1,7 +1,7 @@
 //! What a decoder says is taken for what it is: the word of a process that a stranger may command.
 //! Pure. The agent computes with these numbers, and shows these texts.
 
-use media::{ExtractedImage, PlannedSegment, Probe, ProbeLimits};
+use media::{ExtractedImage, PlannedSegment, Probe, ProbeLimits, SegmentOutcome};
 
 /// A text as it may be shown: short, and without control characters.
 pub fn words(text: &str) -> String {
@@ -73,15 +73,31 @@ pub fn probe(mut probe: Probe, limits: &ProbeLimits) -> Option<Probe> {
     let pixels = u64::from(video.width) * u64::from(video.height);
     let (num, den) = probe.time_base;
     let finite = video.claimed_duration.is_none_or(f64::is_finite);
-    let in_order = probe.entries.windows(2).all(|two| two[0].point.pts < two[1].point.pts);
+    let in_order = probe
+        .entries
+        .windows(2)
+        .all(|two| two[0].point.pts < two[1].point.pts);
     let good = (1..=i64::from(i32::MAX)).contains(&num)
         && (1..=i64::from(i32::MAX)).contains(&den)
         && (1..=limits.frame_pixels).contains(&pixels)
         && video.width.max(video.height) <= limits.side_pixels
         && finite
         && in_order
+        && probe.end_rel.is_none_or(|end| end >= 0)
         && probe.entries.len() <= limits.entry_points.saturating_add(1);
     good.then_some(probe)
+}
+
+/// Shows the texts of a segment's outcome as they may be shown.
+pub fn outcome(mut outcome: SegmentOutcome) -> SegmentOutcome {
+    outcome.warnings.truncate(100);
+    outcome.warnings.iter_mut().for_each(|w| *w = words(w));
+    for glimpse in [&mut outcome.opening, &mut outcome.beyond] {
+        if let Some(glimpse) = glimpse {
+            glimpse.md5 = words(&glimpse.md5);
+        }
+    }
+    outcome
 }
 
 #[cfg(test)]
@@ -156,6 +172,20 @@ mod tests {
     fn texts_are_short_and_printable() {
         assert_eq!(words("a\x1b[31m\nb\0"), "a [31m b");
         assert_eq!(words(&"x".repeat(10_000)).len(), 500);
+        let glimpse = media::Glimpse {
+            rel: 0,
+            md5: "\x1b".repeat(10_000),
+        };
+        let said = outcome(SegmentOutcome {
+            warnings: vec!["a\nb".into(); 1000],
+            beyond: Some(glimpse),
+            ..SegmentOutcome::default()
+        });
+        assert_eq!(
+            (said.warnings.len(), said.warnings[0].as_str()),
+            (100, "a b")
+        );
+        assert_eq!(said.beyond.expect("kept").md5, "");
     }
 
     #[test]
@@ -190,7 +220,8 @@ mod tests {
             keyframes_before: 0,
             lead_in: None,
         };
-        let wrongs: [fn(&mut Probe); 6] = [
+        let wrongs: [fn(&mut Probe); 7] = [
+            |p| p.end_rel = Some(-1),
             |p| p.time_base = (0, 1),
             |p| p.time_base = (1, -1),
             |p| p.video.width = 0,

@@ -124,13 +124,9 @@ impl Sandbox {
             sink(image).map_err(Refusal::Failed)
         };
         match self.run_with(video, &job, source, stop, &mut on_image)? {
-            (Answer::Extracted(mut outcome), decoder) => {
+            (Answer::Extracted(outcome), decoder) => {
                 self.spares.keep(video, decoder);
-                outcome.warnings.truncate(100);
-                for warning in &mut outcome.warnings {
-                    *warning = check::words(warning);
-                }
-                Ok(outcome)
+                Ok(check::outcome(outcome))
             }
             (other, _) => Err(ended(other)),
         }

@@ -42,7 +42,16 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "media", "reads", "idle", "lua", "guard", "concurrency"].contains(&name.as_str()),
+            [
+                "trip",
+                "media",
+                "reads",
+                "idle",
+                "lua",
+                "guard",
+                "concurrency"
+            ]
+            .contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }

@@ -20,6 +20,9 @@ const CLIPS: [(&str, f64); 5] = [
     ("h264-4k.mp4", 1.8),
 ];
 
+/// More would take too long; the loops are slow.
+const MOST_RUNS: usize = 3;
+
 pub struct Tools {
     /// Our engine as a program.
     pub engine: PathBuf,
@@ -36,6 +39,7 @@ struct Contender {
 }
 
 pub fn run(footage: &Path, tools: &Tools, runs: usize) -> Result<()> {
+    let runs = runs.min(MOST_RUNS);
     println!("media: medians of {runs} interleaved runs; ratios are theirs / ours");
     for (name, target) in CLIPS {
         let clip = footage.join(name);
@@ -56,7 +60,7 @@ pub fn run(footage: &Path, tools: &Tools, runs: usize) -> Result<()> {
     compare(vec![ours(tools, &clip, "keyframes"), theirs], runs, 2)?;
     println!("{}, all frames; target 1.2", CLIPS[1].0);
     let theirs = ffmpeg("ffmpeg", &clip, &[], &["-fps_mode", "passthrough"]);
-    compare(vec![ours(tools, &clip, "all"), theirs], runs.min(3), 2)?;
+    compare(vec![ours(tools, &clip, "all"), theirs], runs, 2)?;
     quality::run(&clip, tools)
 }
 
