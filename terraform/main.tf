@@ -80,7 +80,7 @@ module "queue" {
 
   names                  = local.names.queues
   arns                   = local.arns.queues
-  uploads_bucket_arn     = local.arns.buckets.uploads
+  bucket_arns            = [local.arns.buckets.uploads, local.arns.buckets.results]
   ingest_timeout_seconds = local.timeouts.ingest
 }
 
@@ -183,6 +183,7 @@ module "upload_api" {
   subnet_ids             = module.network.subnet_ids
   security_group_id      = module.network.security_group_ids["handler"]
   events_queue_arn       = module.queue.events_arn
+  distribution_arn       = module.cdn.distribution_arn
   metrics_namespace      = local.metrics_namespace
   log_groups             = module.observability.log_groups
   timeouts               = local.timeouts

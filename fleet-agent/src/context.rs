@@ -11,8 +11,10 @@ use redis_scripts::{Connection, Fleet, Jobs, Options};
 use crate::config::Config;
 use crate::hook::Hook;
 use crate::machine::Machine;
+use crate::prometheus::Meter;
 use crate::source::BlockCache;
 use crate::store::Store;
+use crate::watchdog::Heart;
 
 pub struct Context {
     pub config: Config,
@@ -28,6 +30,8 @@ pub struct Context {
     pub machine: Option<Machine>,
     /// None outside a group.
     pub hook: Option<Hook>,
+    pub meter: Meter,
+    pub heart: Heart,
 }
 
 impl Context {
@@ -69,6 +73,8 @@ impl Context {
             cache: BlockCache::new(config.cache_bytes),
             machine,
             hook,
+            meter: Meter::new(),
+            heart: Heart::default(),
             config,
         })
     }

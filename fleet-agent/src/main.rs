@@ -17,6 +17,7 @@ mod naming;
 mod notice;
 mod outcome;
 mod planner;
+mod prometheus;
 mod records;
 mod restore;
 mod segment;
@@ -26,6 +27,7 @@ mod splice;
 mod store;
 mod task;
 mod watch;
+mod watchdog;
 mod worker;
 
 use anyhow::Context as _;
@@ -43,6 +45,12 @@ async fn main() -> anyhow::Result<()> {
     let drain = drain::Drain::default();
     drain.on_signal(config.drain);
     let context = context::Context::connect(config).await.context("connect")?;
+    if let Some(listen) = context.config.prometheus {
+        let served = prometheus::serve(context.meter.clone(), listen).await;
+        served.with_context(|| format!("serve metrics at {listen}"))?;
+    }
+    watchdog::start(context.heart.clone(), context.config.patience.operation);
     worker::run(context, drain).await;
+    watchdog::stopping();
     Ok(())
 }

@@ -29,6 +29,7 @@ mod status;
 
 pub use agent::Agent;
 pub use backends::EMULATOR_ENV;
+pub use cdn::{KeyGroup, Signer as CdnSigner};
 pub use cloud::{Cloud, QueueDepths};
 pub use describe::{AgentDescription, Description};
 pub use error::StartError;

@@ -30,6 +30,17 @@ class Plan:
             raise KeyError(f"{address} is not known at plan time, so what it allows cannot be checked")
         return [s for s in json.loads(text)["Statement"] if s["Effect"] == "Allow"]
 
+    def configured(self, address):
+        """Actions of a policy document as they are written, for one whose resources are known only after apply."""
+        *modules, kind, name = address.removeprefix("data.").replace("module.", "").split(".")
+        node = self.json["configuration"]["root_module"]
+        for module in modules:
+            node = node["module_calls"][module]["module"]
+        for resource in node["resources"]:
+            if (resource["mode"], resource["type"], resource["name"]) == ("data", kind, name):
+                return {action for s in resource["expressions"]["statement"] for action in s["actions"]["constant_value"]}
+        raise KeyError(f"{address} is not in the configuration of {self.name}")
+
     def environment(self, address):
         """Names of a function's variables; those whose values are unknown until apply count too."""
         for change in self.changes:
