@@ -64,11 +64,21 @@ locals {
     "FRAMEFLEET_LIMIT_VIDEO_BYTES",
   ]
 
+  decoder_limits = [
+    "FRAMEFLEET_LIMIT_DECODER_CPU_SECONDS",
+    "FRAMEFLEET_LIMIT_DECODER_IMAGE_BYTES",
+    "FRAMEFLEET_LIMIT_DECODER_MEMORY_BYTES",
+    "FRAMEFLEET_LIMIT_DECODER_OUTPUT_BYTES",
+    "FRAMEFLEET_LIMIT_DECODER_REREADS",
+    "FRAMEFLEET_LIMIT_DECODER_STALL_SECONDS",
+    "FRAMEFLEET_LIMIT_DECODER_WALL_SECONDS",
+  ]
+
   logs = ["FRAMEFLEET_LOG", "FRAMEFLEET_LOG_FORMAT"]
 
   # Have a default in the program; var.settings may set them.
   optional_settings = {
-    agent = concat(local.clients, local.limits, local.logs, [
+    agent = concat(local.clients, local.limits, local.decoder_limits, local.logs, [
       "FRAMEFLEET_ATTEMPTS",
       "FRAMEFLEET_CACHE_BYTES",
       "FRAMEFLEET_CONCURRENCY",

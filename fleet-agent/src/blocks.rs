@@ -82,6 +82,21 @@ impl ReadAhead {
         self.last = Some(run);
     }
 
+    /// The run to fetch where reading is known to go on: a segment's entry point.
+    pub fn entry(&self, position: u64) -> Run {
+        let start = (position / BLOCK).min(self.blocks);
+        Run {
+            start,
+            end: self.clip(start, start + FIRST_RUN),
+        }
+    }
+
+    /// Says that reading has come to `run`, which `entry` named.
+    pub fn entered(&mut self, run: Run) {
+        self.length = FIRST_RUN;
+        self.last = Some(run);
+    }
+
     fn clip(&self, start: u64, end: u64) -> u64 {
         // Past what is expected, one block at a time: reading may stop at any moment.
         let limit = if start < self.expected {
@@ -113,6 +128,29 @@ mod tests {
                 end: 504
             }
         );
+    }
+
+    #[test]
+    fn a_known_entry_is_a_run_of_its_own_and_reading_goes_on_from_it() {
+        let mut ahead = ReadAhead::new(1000 * BLOCK, 600 * BLOCK);
+        let run = ahead.entry(500 * BLOCK + 7);
+        let wanted = Run {
+            start: 500,
+            end: 504,
+        };
+        assert_eq!(run, wanted);
+        ahead.fetch(0);
+        ahead.entered(run);
+        let next = Run {
+            start: 504,
+            end: 512,
+        };
+        assert_eq!(ahead.ahead(), next);
+        let end = Run {
+            start: 1000,
+            end: 1000,
+        };
+        assert_eq!(ahead.entry(u64::MAX), end);
     }
 
     #[test]

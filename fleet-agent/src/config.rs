@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fleet_aws::clients::Patience;
 use fleet_core::config::{ConfigError, Lookup};
-use fleet_core::{InstanceId, Limits};
+use fleet_core::{DecoderLimits, InstanceId, Limits};
 
 use crate::notice::Allowance;
 
@@ -59,6 +59,7 @@ pub struct Config {
     /// Bytes of video kept in memory for neighbouring segments.
     pub cache_bytes: u64,
     pub limits: Limits,
+    pub decoder_limits: DecoderLimits,
     pub patience: Patience,
 }
 
@@ -114,6 +115,7 @@ impl Config {
             max_segments: lookup.parsed_or("FRAMEFLEET_MAX_SEGMENTS", plan.max_segments)?,
             cache_bytes: lookup.parsed_or("FRAMEFLEET_CACHE_BYTES", 128 * 1024 * 1024)?,
             limits: Limits::from_lookup(lookup)?,
+            decoder_limits: DecoderLimits::from_lookup(lookup)?,
             patience: Patience::from_lookup(lookup)?,
         })
     }

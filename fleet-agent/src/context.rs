@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::hook::Hook;
 use crate::machine::Machine;
 use crate::prometheus::Meter;
+use crate::sandbox::Sandbox;
 use crate::source::BlockCache;
 use crate::store::Store;
 use crate::watchdog::Heart;
@@ -32,6 +33,7 @@ pub struct Context {
     pub hook: Option<Hook>,
     pub meter: Meter,
     pub heart: Heart,
+    pub sandbox: Sandbox,
 }
 
 impl Context {
@@ -75,6 +77,7 @@ impl Context {
             hook,
             meter: Meter::new(),
             heart: Heart::default(),
+            sandbox: Sandbox::new(config.decoder_limits.clone()),
             config,
         })
     }

@@ -15,6 +15,8 @@ pub enum Ended {
     Rejected(Failure),
     /// The video was entered wrongly in the middle: plan it again with one segment.
     Replan { detail: String },
+    /// The decoder died or was ended. Counts as an attempt; the last one fails the video so.
+    Lost(Failure),
     /// Something around us failed: S3, SQS, DynamoDB or Redis.
     Trouble(Trouble),
     /// Another machine is finishing the video; look again after this long.
@@ -48,12 +50,16 @@ pub enum Verdict {
     Delete,
     /// Back on the queue, visible after this long, and not counted as an attempt.
     HandBack(Duration),
+    /// Back on the queue, and the attempt counts.
+    TryAgain(Duration),
 }
 
 /// `received` is how often SQS has delivered the message, from 1.
 pub fn verdict(ended: &Ended, received: u32) -> Verdict {
     match ended {
         Ended::Settled | Ended::Rejected(_) | Ended::Replan { .. } => Verdict::Delete,
+        // Perhaps it was the machine. A short pause gives another one the chance to take it.
+        Ended::Lost(_) => Verdict::TryAgain(Duration::from_secs(1)),
         Ended::Interrupted => Verdict::HandBack(Duration::ZERO),
         Ended::Later(wait) => Verdict::HandBack(*wait + Duration::from_secs(1)),
         // Doubling from 1 s to about a minute, so that an outage is neither hammered nor outwaited.
@@ -61,6 +67,14 @@ pub fn verdict(ended: &Ended, received: u32) -> Verdict {
             let doublings = received.saturating_sub(1).min(6);
             Verdict::HandBack(Duration::from_secs(1 << doublings))
         }
+    }
+}
+
+/// A decoder that died at the last attempt that there is fails the video.
+pub fn last_attempt(ended: Ended, attempt: u64, limit: u32) -> Ended {
+    match ended {
+        Ended::Lost(failure) if attempt >= u64::from(limit) => Ended::Rejected(failure),
+        other => other,
     }
 }
 
@@ -103,6 +117,21 @@ mod tests {
             let want = Verdict::HandBack(Duration::from_secs(seconds));
             assert_eq!(verdict(&trouble(), received), want, "{received}");
         }
+    }
+
+    #[test]
+    fn a_lost_decoder_costs_an_attempt_and_the_last_one_the_video() {
+        let lost = || Ended::Lost(Failure::plain(Reason::TimedOut));
+        for attempt in [1, 2] {
+            let ended = last_attempt(lost(), attempt, 3);
+            assert_eq!(
+                verdict(&ended, 1),
+                Verdict::TryAgain(Duration::from_secs(1))
+            );
+        }
+        let ended = last_attempt(lost(), 3, 3);
+        assert!(matches!(&ended, Ended::Rejected(f) if f.reason == Reason::TimedOut));
+        assert_eq!(verdict(&ended, 1), Verdict::Delete);
     }
 
     #[test]

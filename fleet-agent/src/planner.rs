@@ -13,7 +13,8 @@ use crate::convert;
 use crate::drain::Drain;
 use crate::outcome::Ended;
 use crate::records::PlanRecord;
-use crate::segment::media_ended;
+use crate::sandbox;
+use crate::segment::decoding_ended;
 use crate::sizing;
 use crate::source::{Object, S3Source};
 use crate::task::source;
@@ -88,8 +89,9 @@ async fn decide(
     let request = convert::request(&row.extract, &config.limits);
     let limits = convert::probe_limits(&config.limits);
     let (segment_pixels, max_segments) = (config.segment_pixels, config.max_segments);
+    let (sandbox, stop, upload) = (context.sandbox.clone(), drain.clone(), from.key.clone());
     let planned = tokio::task::spawn_blocking(move || {
-        let probe = media::probe(Box::new(reader), &limits)?;
+        let probe = sandbox.probe(&upload, Box::new(reader), &limits, &|| stop.interrupted())?;
         let mut options = sizing::options(
             &probe.video,
             &request.selection,
@@ -99,10 +101,10 @@ async fn decide(
         if generation > 0 {
             options.forced_segments = Some(1);
         }
-        media::plan(&probe, &request, &options)
+        media::plan(&probe, &request, &options).map_err(sandbox::Error::from)
     })
     .await?;
-    let plan = planned.map_err(media_ended)?;
+    let plan = planned.map_err(decoding_ended)?;
     tracing::info!(
         video = %row.video,
         segments = plan.segments.len(),

@@ -147,6 +147,7 @@ fn ending_name(ended: &Ended) -> &'static str {
         Ended::Replan { .. } => "replan",
         Ended::Trouble(_) => "trouble",
         Ended::Later(_) => "later",
+        Ended::Lost(_) => "lost",
         Ended::Interrupted => "interrupted",
     }
 }

@@ -20,6 +20,7 @@ use crate::drain::Drain;
 use crate::fragment::{self, Chunk};
 use crate::outcome::Ended;
 use crate::records::{FragmentRecord, PlanRecord};
+use crate::sandbox::{self, Sandbox};
 use crate::source::{Object, ReadStats, S3Source, SourceError};
 use crate::{convert, finalize, naming, restore};
 
@@ -67,16 +68,18 @@ async fn extract(
     let (reader, stats) = reader(context, plan, segment, drain);
     let (sender, receiver) = mpsc::channel(4);
     let decoding = {
-        let (plan, drain) = (plan.clone(), drain.clone());
-        tokio::task::spawn_blocking(move || decode(reader, &plan, segment, sender, &drain))
+        let (plan, drain, sandbox) = (plan.clone(), drain.clone(), context.sandbox.clone());
+        tokio::task::spawn_blocking(move || {
+            decode(&sandbox, reader, &plan, segment, sender, &drain)
+        })
     };
     let (sent, decoded) = tokio::join!(fragment::upload(&context.store, &key, receiver), decoding);
     // The decoder's word comes first: an upload that broke off is its consequence.
     let (writer, images, outcome) = match (decoded?, &sent) {
-        (Err(MediaError::Sink(_)), Err(_)) if !drain.interrupted() => {
+        (Err(sandbox::Error::Media(MediaError::Sink(_))), Err(_)) if !drain.interrupted() => {
             return Err(Ended::from(sent.expect_err("it is an error")));
         }
-        (decoded, _) => decoded.map_err(media_ended)?,
+        (decoded, _) => decoded.map_err(decoding_ended)?,
     };
     sent?;
     let record = FragmentRecord {
@@ -131,25 +134,31 @@ fn reader(
         .and_then(|next| next.entry);
     let expected_end = next.map_or(plan.source_bytes, |entry| entry.position);
     let client = context.store.client.clone();
-    S3Source::new(
+    let (mut source, stats) = S3Source::new(
         client,
         object,
         context.cache.clone(),
         expected_end,
         drain.clone(),
-    )
+    );
+    let entry = plan.plan.segments.get(segment as usize);
+    if let Some(entry) = entry.and_then(|segment| segment.entry) {
+        source.expect_at(entry.position);
+    }
+    (source, stats)
 }
 
 type Decoded = (FragmentWriter, Vec<Image>, media::SegmentOutcome);
 
 /// On a thread of its own: decoding blocks.
 fn decode(
+    sandbox: &Sandbox,
     reader: S3Source,
     record: &PlanRecord,
     segment: u32,
     chunks: mpsc::Sender<Chunk>,
     drain: &Drain,
-) -> Result<Decoded, MediaError> {
+) -> Result<Decoded, sandbox::Error> {
     let spec = &record.extract;
     let mut writer = FragmentWriter::new();
     let mut images = Vec::new();
@@ -174,11 +183,12 @@ fn decode(
         Ok(())
     };
     let options = convert::image_options(&spec.image);
-    let outcome = media::extract(
+    let outcome = sandbox.extract(
+        &record.source_key,
         Box::new(reader),
-        &record.plan,
-        segment as usize,
+        (&record.plan, segment as usize),
         &options,
+        &|| drain.interrupted(),
         &mut sink,
     )?;
     buffer.extend_from_slice(&writer.finish());
@@ -209,8 +219,17 @@ fn described(file: String, crc32: u32, image: &ExtractedImage) -> Image {
     }
 }
 
+pub fn decoding_ended(error: sandbox::Error) -> Ended {
+    match error {
+        sandbox::Error::Media(error) => media_ended(error),
+        sandbox::Error::Lost(failure) => Ended::Lost(failure),
+        sandbox::Error::Interrupted => Ended::Interrupted,
+        sandbox::Error::Start(_) => Ended::from(error),
+    }
+}
+
 /// Sorts the engine's errors by what becomes of the task.
-pub fn media_ended(error: MediaError) -> Ended {
+fn media_ended(error: MediaError) -> Ended {
     match error {
         MediaError::Reject { reason, detail } => Ended::Rejected(convert::failure(reason, &detail)),
         MediaError::EntryPoint { detail } => Ended::Replan { detail },

@@ -98,8 +98,14 @@ pub struct S3Source {
     handle: Handle,
     drain: Drain,
     ahead: ReadAhead,
-    /// The run being fetched in the background.
-    coming: Option<(Run, JoinHandle<Result<(), SourceError>>)>,
+    /// The runs being fetched in the background: the next one, and the entry point's.
+    coming: Vec<Coming>,
+}
+
+struct Coming {
+    run: Run,
+    task: JoinHandle<Result<Bytes, SourceError>>,
+    is_entry: bool,
 }
 
 impl S3Source {
@@ -128,63 +134,99 @@ impl S3Source {
                 handle: Handle::current(),
                 drain,
                 ahead,
-                coming: None,
+                coming: Vec::new(),
             },
             stats,
         )
     }
 
+    /// Reading will go on at `position` as soon as the container has been opened. Fetched at once,
+    /// it comes while the header does.
+    pub fn expect_at(&mut self, position: u64) {
+        let run = self.ahead.entry(position);
+        if !run.is_empty() && !self.is_here(run.start) {
+            self.spawn(run, true);
+        }
+    }
+
+    fn spawn(&mut self, run: Run, is_entry: bool) {
+        let task = self.handle.spawn(fetch(self.shared.clone(), run));
+        self.coming.push(Coming {
+            run,
+            task,
+            is_entry,
+        });
+    }
+
+    fn is_here(&self, block: u64) -> bool {
+        self.shared.cache.get(&self.shared.name, block).is_some()
+    }
+
     fn block(&mut self, block: u64) -> Result<Bytes, SourceError> {
-        if let Some(bytes) = self.shared.cache.get(&self.shared.name, block) {
+        let awaited = self.coming.iter().position(|c| c.run.contains(block));
+        let awaited = awaited.map(|i| self.coming.swap_remove(i));
+        let here = self.shared.cache.get(&self.shared.name, block);
+        if awaited.is_none()
+            && let Some(bytes) = here
+        {
             return Ok(bytes);
         }
         let started = Instant::now();
-        let coming = self.coming.take();
-        match coming {
-            Some((run, task)) if run.contains(block) => {
+        // Taken from what was fetched and not from the cache: neighbours may have pushed it out.
+        let (run, body) = match awaited {
+            Some(Coming {
+                run,
+                task,
+                is_entry,
+            }) => {
                 let done = self.handle.block_on(task);
-                done.map_err(|_| SourceError::Interrupted)??;
-            }
-            other => {
-                if let Some((_, task)) = other {
-                    task.abort();
+                let body = done.map_err(|_| SourceError::Interrupted)??;
+                if is_entry {
+                    self.ahead.entered(run);
                 }
-                let run = self.ahead.fetch(block);
-                self.handle.block_on(fetch(self.shared.clone(), run))?;
+                (run, body)
             }
-        }
+            None => {
+                self.abort_ahead();
+                let run = self.ahead.fetch(block);
+                let body = self.handle.block_on(fetch(self.shared.clone(), run))?;
+                (run, body)
+            }
+        };
         let waited = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.shared
             .stats
             .waited
             .fetch_add(waited, Ordering::Relaxed);
         self.look_ahead();
-        self.shared
-            .cache
-            .get(&self.shared.name, block)
-            .ok_or(SourceError::Changed)
+        Ok(slice(&body, run, block))
     }
 
     fn look_ahead(&mut self) {
         let run = self.ahead.ahead();
-        if run.is_empty()
-            || self
-                .shared
-                .cache
-                .get(&self.shared.name, run.start)
-                .is_some()
-        {
+        let coming = self.coming.iter().any(|c| c.run.contains(run.start));
+        if run.is_empty() || coming || self.is_here(run.start) {
             return;
         }
         self.ahead.took(run);
-        self.coming = Some((run, self.handle.spawn(fetch(self.shared.clone(), run))));
+        self.spawn(run, false);
+    }
+
+    /// Reading went elsewhere. What was fetched for the entry point is still to be read.
+    fn abort_ahead(&mut self) {
+        self.coming.retain(|coming| {
+            if !coming.is_entry {
+                coming.task.abort();
+            }
+            coming.is_entry
+        });
     }
 }
 
 impl Drop for S3Source {
     fn drop(&mut self) {
-        if let Some((_, task)) = &self.coming {
-            task.abort();
+        for coming in &self.coming {
+            coming.task.abort();
         }
     }
 }
@@ -209,7 +251,14 @@ impl media::RangeRead for S3Source {
     }
 }
 
-async fn fetch(shared: Arc<Shared>, run: Run) -> Result<(), SourceError> {
+/// One block of a run's bytes.
+fn slice(body: &Bytes, run: Run, block: u64) -> Bytes {
+    let start = usize::try_from((block - run.start) * BLOCK).expect("a run is small");
+    let end = (start + BLOCK as usize).min(body.len());
+    body.slice(start..end)
+}
+
+async fn fetch(shared: Arc<Shared>, run: Run) -> Result<Bytes, SourceError> {
     let from = run.start * BLOCK;
     let to = (run.end * BLOCK).min(shared.object.len);
     // The SDK retries what fails before the first byte; a body that breaks off is retried here.
@@ -224,13 +273,10 @@ async fn fetch(shared: Arc<Shared>, run: Run) -> Result<(), SourceError> {
         .notify(|error, pause| tracing::warn!(%error, ?pause, "reading a video; trying again"))
         .await?;
     for block in run.start..run.end {
-        let start = usize::try_from(block * BLOCK - from).expect("a run is small");
-        let end = (start + BLOCK as usize).min(body.len());
-        shared
-            .cache
-            .put(&shared.name, block, body.slice(start..end));
+        let bytes = slice(&body, run, block);
+        shared.cache.put(&shared.name, block, bytes);
     }
-    Ok(())
+    Ok(body)
 }
 
 async fn get(shared: &Shared, from: u64, to: u64) -> Result<Bytes, SourceError> {

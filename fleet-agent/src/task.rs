@@ -13,7 +13,7 @@ use crate::context::{Context, patiently};
 use crate::drain::Drain;
 use crate::idle::Standing;
 use crate::lease::Lease;
-use crate::outcome::{Ended, Verdict, poisoned, sentence, verdict};
+use crate::outcome::{Ended, Verdict, last_attempt, poisoned, sentence, verdict};
 use crate::{cleanup, planner, segment};
 
 pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standing {
@@ -92,12 +92,14 @@ pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standi
             }
             lease.hand_back(delay).await;
         }
+        Verdict::TryAgain(delay) => lease.hand_back(delay).await,
     }
     Standing::Receiving
 }
 
 async fn work(context: &Context, task: &Task, attempt: u32, received: u32, drain: &Drain) -> Ended {
     let ended = run(context, task, attempt, received, drain).await;
+    let ended = ended.map_err(|e| last_attempt(e, attempt.into(), context.config.attempts));
     let ended = settle(context, task, ended, drain).await;
     match cleanup::if_ended(context, task).await {
         Ok(true) => Ended::Settled,
@@ -152,6 +154,10 @@ async fn settle(context: &Context, task: &Task, ended: Result<(), Ended>, drain:
         }
         Ended::Trouble(trouble) => {
             tracing::warn!(task = %id, error = sentence(trouble), "trouble; the task goes back");
+            return ended;
+        }
+        Ended::Lost(failure) => {
+            tracing::warn!(task = %id, %failure, "a decoder was lost; the task goes back, counted");
             return ended;
         }
         Ended::Later(_) | Ended::Settled | Ended::Interrupted => return ended,

@@ -4,6 +4,7 @@
 //! Absent on purpose: tokio, AWS, Redis, FFmpeg. Everything here is data and pure decisions.
 
 pub mod config;
+pub mod decoder_limits;
 pub mod failure;
 pub mod ids;
 pub mod keys;
@@ -15,6 +16,7 @@ pub mod spec;
 pub mod state;
 pub mod task;
 
+pub use decoder_limits::{DecoderLimit, DecoderLimits};
 pub use failure::{Failure, Reason};
 pub use ids::{InstanceId, TenantId, VideoId};
 pub use limits::Limits;

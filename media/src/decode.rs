@@ -14,6 +14,8 @@ pub struct Decoder {
     /// Packets refused, and complaints logged while decoding.
     pub errors: u64,
     pub first_error: Option<String>,
+    /// It asked for memory that it was not given.
+    pub out_of_memory: bool,
     /// What comes out now may show damage: something went wrong since the last good keyframe.
     pub suspect: bool,
 }
@@ -52,6 +54,7 @@ impl Decoder {
             draining: false,
             errors: 0,
             first_error: None,
+            out_of_memory: false,
             suspect: false,
         })
     }
@@ -132,7 +135,20 @@ impl Decoder {
     fn note(&mut self, error: Error) {
         self.errors += 1;
         self.suspect = true;
+        let enomem = ffmpeg_next::error::ENOMEM;
+        self.out_of_memory |= error == Error::Other { errno: enomem };
         self.first_error.get_or_insert_with(|| error.to_string());
+    }
+
+    /// A starved decoder says nothing about the video, so what it gave is no result.
+    pub fn check_memory(&self) -> Result<(), MediaError> {
+        match self.out_of_memory {
+            true => Err(MediaError::reject(
+                RejectReason::OutOfMemory,
+                "the decoder was refused memory",
+            )),
+            false => Ok(()),
+        }
     }
 
     pub fn profile(&self) -> codec::Profile {

@@ -2,6 +2,7 @@
 
 use ffmpeg_next::Packet;
 use num_rational::Ratio;
+use serde::{Deserialize, Serialize};
 
 use crate::entries::codec_of;
 use crate::entry::Codec;
@@ -17,7 +18,7 @@ use crate::sniff;
 use crate::source::RangeRead;
 use crate::times::{Clock, Time, Times};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtractedImage {
     /// In the whole archive, from 0.
     pub index: u64,
@@ -30,13 +31,14 @@ pub struct ExtractedImage {
     pub keyframe: bool,
     pub width: u32,
     pub height: u32,
-    /// The encoded image.
+    /// The encoded image; never part of a message about it.
+    #[serde(skip)]
     pub data: Vec<u8>,
     /// MD5 of the decoded planes, padding left out, not scaled or turned. Only when asked for.
     pub frame_md5: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SegmentOutcome {
     pub images: u64,
     pub frames_decoded: u64,

@@ -46,6 +46,23 @@ pub fn init() {
     });
 }
 
+/// Makes the C library read the time zone now. It does so once, at the first date that a container
+/// gives, when a sandbox may not let it open files any more.
+pub fn read_time_zone() {
+    // SAFETY: every field of a `tm` may be zero, and mktime only reads and normalises it.
+    unsafe {
+        let mut epoch: tm = std::mem::zeroed();
+        mktime(&mut epoch);
+    }
+}
+
+/// The release of FFmpeg that is linked.
+pub fn version() -> String {
+    // SAFETY: a static string.
+    let text = unsafe { CStr::from_ptr(av_version_info()) };
+    text.to_string_lossy().into_owned()
+}
+
 /// The demuxer FFmpeg would choose by content alone, and its score out of 100.
 pub fn detect(head: &[u8]) -> Option<(String, i32)> {
     let mut padded = head.to_vec();

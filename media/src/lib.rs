@@ -6,6 +6,7 @@
 //! Absent on purpose: jobs, archives, networks, threads. The caller decides what runs where, and a
 //! plan never depends on how many machines there are. [`extract`] blocks.
 
+mod about;
 mod balance;
 mod color;
 mod decode;
@@ -35,6 +36,7 @@ mod timeline;
 mod times;
 mod tonemap;
 
+pub use about::{ffmpeg_version, missing_decoders, prepare_for_sandbox};
 pub use error::{MediaError, RejectReason};
 pub use extract::{ExtractedImage, SegmentOutcome, extract};
 pub use facts::{Color, VideoFacts};

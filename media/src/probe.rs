@@ -5,6 +5,7 @@
 
 use ffmpeg_next::media::Type;
 use ffmpeg_next::{Rational, codec, frame};
+use serde::{Deserialize, Serialize};
 
 use crate::decode::Decoder;
 use crate::entries::{self, Found};
@@ -17,7 +18,7 @@ use crate::orient::Orientation;
 use crate::plan::EntryPoint;
 use crate::source::RangeRead;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeLimits {
     pub side_pixels: u32,
     pub frame_pixels: u64,
@@ -38,7 +39,7 @@ impl Default for ProbeLimits {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     pub video: VideoFacts,
     /// Seconds a tick, numerator and denominator.
@@ -55,7 +56,7 @@ pub struct Probe {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Estimate {
     pub frames: u64,
     pub keyframes: u64,
@@ -218,6 +219,7 @@ fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, Me
     if let Some((width, height)) = oversized {
         check_size(width, height, limits)?;
     }
+    decoder.check_memory()?;
     let why = decoder
         .first_error
         .map_or(String::new(), |e| format!(" ({e})"));

@@ -240,6 +240,7 @@ impl<'a> Run<'a> {
                 Ok(()) => {}
             }
         }
+        self.decoder.check_memory()?;
         if self.outcome.frames_decoded == 0 {
             let why = self.decoder.first_error.as_deref();
             return Err(MediaError::nothing_decoded(

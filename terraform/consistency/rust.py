@@ -18,7 +18,8 @@ LAPTOP = "FRAMEFLEET_LOCAL_"
 SHARED_SETTINGS = {
     "Patience::from_lookup": "fleet-aws/src/clients.rs",
     "logging::init": "fleet-aws/src/logging.rs",
-    "Limits::from_lookup": "fleet-core/src/limits.rs",
+    " Limits::from_lookup": "fleet-core/src/limits.rs",
+    "DecoderLimits::from_lookup": "fleet-core/src/decoder_limits.rs",
 }
 
 

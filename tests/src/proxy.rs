@@ -119,12 +119,23 @@ async fn pass(State(route): State<Route>, request: Request) -> Response {
         .request(parts.method, format!("http://{}{target}", route.upstream))
         .headers(parts.headers)
         .body(reqwest::Body::wrap_stream(body.into_data_stream()))
-        .send()
-        .await;
-    let Ok(answer) = forwarded else {
+        .send();
+    // A task of its own: what the server did is told even if the caller is killed meanwhile, which
+    // ends this one.
+    let observer = route.observer.clone();
+    let answered = tokio::spawn(async move {
+        let answer = forwarded.await?;
+        let seen = Seen {
+            method: &method,
+            target: &target,
+            action: &action,
+        };
+        observer(&seen, answer.status());
+        Ok::<_, reqwest::Error>(answer)
+    });
+    let Ok(Ok(answer)) = answered.await else {
         return broken();
     };
-    (route.observer)(&seen, answer.status());
     tokio::time::sleep(late).await;
     let mut response = Response::builder().status(answer.status());
     if let Some(headers) = response.headers_mut() {

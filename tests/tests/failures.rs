@@ -41,15 +41,23 @@ async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_wakes_after_the_end_leaves_nothing_behind() -> Result<()> {
     let quiet = quiet().await?;
-    let (cloud, caller, _proxies) = with_proxy(fleet::options(2), |seen| match seen {
-        s if s.method == "PUT" && s.target.contains("/work/") && s.target.contains(".zip") => {
-            Fault::Delay(Duration::from_secs(1))
+    let puts = Arc::new(AtomicUsize::new(0));
+    let count = puts.clone();
+    // The first fragment of segment 1 is on its way for a second: everything is read by then, so
+    // that a missing source cannot stop the sleeper later.
+    let (cloud, caller, _proxies) = with_proxy(fleet::options(2), move |seen| {
+        let fragment = seen.target.contains("/00001/") && seen.target.contains(".zip");
+        if seen.method == "PUT" && fragment && count.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Fault::Delay(Duration::from_secs(1));
         }
-        _ => Fault::None,
+        Fault::None
     })
     .await?;
     let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
     let sleeper = fleet::logged(&cloud, "#0.1").await?;
+    while puts.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     sleeper.pause()?;
     let bytes = finished(&cloud, &caller, &id).await?;
     ensure!(bytes == quiet, "the archive differs from the quiet run's");

@@ -3,6 +3,7 @@
 
 mod concurrency;
 mod guard;
+mod idle;
 mod lua;
 mod reads;
 mod stats;
@@ -15,7 +16,7 @@ use clap::Parser;
 
 #[derive(Parser)]
 struct Cli {
-    /// trip, reads, lua, guard or concurrency; all of them without a name
+    /// trip, reads, idle, lua, guard or concurrency; all of them without a name
     names: Vec<String>,
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
@@ -31,7 +32,7 @@ async fn main() -> Result<()> {
     let wanted = |name: &str| cli.names.is_empty() || cli.names.iter().any(|n| n == name);
     for name in &cli.names {
         anyhow::ensure!(
-            ["trip", "reads", "lua", "guard", "concurrency"].contains(&name.as_str()),
+            ["trip", "reads", "idle", "lua", "guard", "concurrency"].contains(&name.as_str()),
             "no measurement {name:?}"
         );
     }
@@ -42,6 +43,11 @@ async fn main() -> Result<()> {
     }
     if wanted("reads") {
         reads::run(&cli.footage).await.context("measure bytes")?;
+    }
+    if wanted("idle") {
+        idle::run(&cli.footage)
+            .await
+            .context("measure idle decoders")?;
     }
     if wanted("lua") {
         lua::run().await.context("measure complete_segment")?;
