@@ -8,6 +8,7 @@ module "observability" {
   region                 = var.region
   kms_key_arn            = module.secrets.kms_key_arn
   retention_days         = var.log_retention_days
+  log_group_arns         = local.arns.logs
   emails                 = var.alarm_emails
   metrics_namespace      = local.metrics_namespace
   queue_names            = local.names.queues
