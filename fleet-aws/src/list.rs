@@ -23,16 +23,16 @@ impl Videos {
     pub async fn list(
         &self,
         tenant: &TenantId,
-        state: Option<VideoState>,
+        states: &[VideoState],
         after: Option<&VideoId>,
         limit: usize,
     ) -> Result<Page, VideosError> {
         let mut rows: Vec<Row> = Vec::new();
         let mut after = after.cloned();
         for _ in 0..QUERIES {
-            let read = match state {
-                Some(_) => FILTERED,
-                None => limit - rows.len(),
+            let read = match states {
+                [] => limit - rows.len(),
+                _ => FILTERED,
             };
             let mut query = self
                 .client()
@@ -45,11 +45,15 @@ impl Videos {
                 .scan_index_forward(false)
                 .limit(i32::try_from(read).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(after.as_ref().map(|video| key(tenant, video)));
-            if let Some(state) = state {
+            let names: Vec<_> = (0..states.len()).map(|i| format!(":state{i}")).collect();
+            for (name, state) in names.iter().zip(states) {
+                query =
+                    query.expression_attribute_values(name, AttributeValue::S(state.to_string()));
+            }
+            if !names.is_empty() {
                 query = query
-                    .filter_expression("#state = :state")
-                    .expression_attribute_names("#state", "state")
-                    .expression_attribute_values(":state", AttributeValue::S(state.to_string()));
+                    .filter_expression(format!("#state IN ({})", names.join(", ")))
+                    .expression_attribute_names("#state", "state");
             }
             let answer = query.send().await.map_err(|e| service("list videos", e))?;
             rows.extend(serde_dynamo::from_items::<_, Row>(

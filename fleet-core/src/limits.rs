@@ -6,6 +6,9 @@ use thiserror::Error;
 use crate::config::{ConfigError, Lookup};
 use crate::spec::{ExtractSpec, Select};
 
+/// S3's own limit for one PUT. Uploads in parts would lift it; there are none yet.
+pub const PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
 /// Each field can be set by the environment variable named beside its default below.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Limits {
@@ -19,6 +22,8 @@ pub struct Limits {
     pub filename_bytes: usize,
     /// Upload URLs given out for one video; each is recorded in its row.
     pub upload_urls: u32,
+    /// From registration; a video whose upload has not come by then is expired.
+    pub upload_seconds: u64,
 }
 
 impl Default for Limits {
@@ -34,6 +39,7 @@ impl Default for Limits {
             body_bytes: 256 * 1024,
             filename_bytes: 1_024,
             upload_urls: 500,
+            upload_seconds: 24 * 60 * 60,
         }
     }
 }
@@ -65,6 +71,8 @@ impl Limits {
             filename_bytes: lookup
                 .parsed_or("FRAMEFLEET_LIMIT_FILENAME_BYTES", d.filename_bytes)?,
             upload_urls: lookup.parsed_or("FRAMEFLEET_LIMIT_UPLOAD_URLS", d.upload_urls)?,
+            upload_seconds: lookup
+                .parsed_or("FRAMEFLEET_LIMIT_UPLOAD_SECONDS", d.upload_seconds)?,
         })
     }
 
@@ -91,6 +99,15 @@ impl Limits {
             return refuse(
                 "size",
                 format!("the video has {size} bytes; the limit is {limit} bytes"),
+            );
+        }
+        if size > PUT_BYTES {
+            return refuse(
+                "size",
+                format!(
+                    "the video has {size} bytes; one upload takes at most {PUT_BYTES} bytes, and \
+                     uploads in parts are not supported yet"
+                ),
             );
         }
         Ok(())
@@ -179,7 +196,7 @@ mod tests {
     fn the_defaults_pass_their_own_limits() {
         let limits = Limits::default();
         assert_eq!(limits.check_spec(&ExtractSpec::default()), Ok(()));
-        assert_eq!(limits.check_upload("a.mp4", limits.video_bytes), Ok(()));
+        assert_eq!(limits.check_upload("a.mp4", PUT_BYTES), Ok(()));
     }
 
     #[test]
@@ -263,6 +280,20 @@ mod tests {
             ("a", u64::MAX, "size"),
         ] {
             assert_eq!(limits.check_upload(name, size).unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn what_one_put_cannot_carry_is_refused_before_it_is_sent() {
+        let limits = Limits::default();
+        for (size, words) in [
+            (PUT_BYTES + 1, "at most 5368709120 bytes"),
+            (limits.video_bytes, "not supported yet"),
+            (limits.video_bytes + 1, "the limit is 50000000000 bytes"),
+        ] {
+            let refused = limits.check_upload("a.mp4", size).unwrap_err();
+            assert_eq!(refused.field, "size");
+            assert!(refused.message.contains(words), "{}", refused.message);
         }
     }
 

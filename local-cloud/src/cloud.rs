@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::types::QueueAttributeName;
 use tokio::runtime::Runtime;
 
 use crate::agent::Agent;
 use crate::backends::{redis_connection, restart_redis, start_emulator, start_redis};
 use crate::cdn::{Cdn, Distribution, KeyGroup, Signer};
 use crate::child::Child;
+use crate::depths::QueueDepths;
 use crate::error::StartError;
 use crate::group::{Edges, FleetStatus, Group, Happening, Metrics};
 use crate::lambda::{Function, Mapping, Settings, run_mapping};
@@ -34,15 +34,6 @@ const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// Auto Scaling gives up after 2 s.
 const GUARD_TIMEOUT: Duration = Duration::from_secs(2);
 const _: () = assert!(INGEST_TIMEOUT.as_secs() < resources::EVENT_VISIBILITY as u64);
-
-/// Messages in each queue, waiting and in flight together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueDepths {
-    pub tasks: u64,
-    pub tasks_dead: u64,
-    pub events: u64,
-    pub events_dead: u64,
-}
 
 /// Stops and removes everything when dropped. Fields end in this order: workers before what they
 /// work with.
@@ -238,14 +229,8 @@ impl Cloud {
     }
 
     pub async fn queue_depths(&self) -> Result<QueueDepths, StartError> {
-        let sqs = aws_sdk_sqs::Client::new(&self.sdk_config().await);
-        let queues = &self.core.queues;
-        Ok(QueueDepths {
-            tasks: depth(&sqs, &queues.tasks).await?,
-            tasks_dead: depth(&sqs, &queues.tasks_dead).await?,
-            events: depth(&sqs, &queues.events).await?,
-            events_dead: depth(&sqs, &queues.events_dead).await?,
-        })
+        let sdk = self.sdk_config().await;
+        QueueDepths::count(&sdk, &self.core.queues).await
     }
 
     /// The first part of the local cloud that ended by itself. Agents may: tests kill them.
@@ -438,32 +423,6 @@ fn redis_options(address: SocketAddr) -> redis_scripts::Options {
         retries: 0,
         ..redis_scripts::Options::new(format!("redis://{address}"))
     }
-}
-
-async fn depth(sqs: &aws_sdk_sqs::Client, url: &str) -> Result<u64, StartError> {
-    let counts = [
-        QueueAttributeName::ApproximateNumberOfMessages,
-        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
-    ];
-    let found = sqs
-        .get_queue_attributes()
-        .queue_url(url)
-        .set_attribute_names(Some(counts.to_vec()))
-        .send()
-        .await
-        .map_err(|e| StartError::sdk("count a queue's messages", e))?
-        .attributes
-        .unwrap_or_default();
-    counts
-        .iter()
-        .map(|name| {
-            let value = found.get(name).map_or("0", String::as_str);
-            value
-                .parse::<u64>()
-                .map_err(|e| StartError::setup("count a queue's messages", e))
-        })
-        .sum()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

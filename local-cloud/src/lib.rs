@@ -11,6 +11,7 @@ mod backends;
 mod cdn;
 mod child;
 mod cloud;
+mod depths;
 mod describe;
 mod error;
 mod group;
@@ -30,7 +31,8 @@ mod status;
 pub use agent::Agent;
 pub use backends::EMULATOR_ENV;
 pub use cdn::{KeyGroup, Signer as CdnSigner};
-pub use cloud::{Cloud, QueueDepths};
+pub use cloud::Cloud;
+pub use depths::QueueDepths;
 pub use describe::{AgentDescription, Description};
 pub use error::StartError;
 pub use group::{

@@ -11,6 +11,7 @@ pub mod config;
 mod delete;
 pub mod disposition;
 mod download;
+mod expiry;
 mod extract;
 pub mod gateway;
 pub mod ingest;

@@ -9,6 +9,7 @@ use fleet_core::{VideoId, VideoState};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::expiry;
 use crate::problem::{Answer, Kind, Problem};
 use crate::tenant::Tenant;
 use crate::view::View;
@@ -37,13 +38,19 @@ pub async fn get(
 ) -> Answer {
     let query = parse(query.as_deref().unwrap_or_default())?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    let recorded = query.state.map(expiry::recorded_as).unwrap_or_default();
     let page = app
         .videos
-        .list(&tenant, query.state, query.after.as_ref(), limit)
+        .list(&tenant, &recorded, query.after.as_ref(), limit)
         .await?;
+    let mut rows = Vec::new();
+    for row in page.rows {
+        rows.push(expiry::settled(&app, row).await?);
+    }
+    rows.retain(|row| query.state.is_none_or(|wanted| row.state == wanted));
     let now = fleet_aws::row::now();
     let body = PageView {
-        videos: page.rows.iter().map(|row| View::of(row, now)).collect(),
+        videos: rows.iter().map(|row| View::of(row, now)).collect(),
         next_cursor: page.next.as_ref().map(to_cursor),
     };
     Ok(Json(body).into_response())

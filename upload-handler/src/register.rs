@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::expiry;
 use crate::extract::JsonBody;
 use crate::presign::{Upload, fresh_key, presign};
 use crate::problem::{Answer, Kind, Problem};
@@ -80,6 +81,7 @@ async fn repeat(app: &App, tenant: &fleet_core::TenantId, video: &VideoId) -> An
         )
         .at("idempotency-key"));
     };
+    let row = expiry::settled(app, row).await?;
     let upload = match row.state {
         VideoState::Uploading => Some(upload::another(app, &row).await?),
         _ => None,

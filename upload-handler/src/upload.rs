@@ -9,6 +9,7 @@ use fleet_core::{VideoId, VideoState};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::expiry;
 use crate::extract::{Id, OptionalBody};
 use crate::presign::{Upload, fresh_key, presign};
 use crate::problem::{Answer, Kind, Problem};
@@ -44,6 +45,7 @@ pub async fn post(
     }
     let row = app.videos.get(&tenant, &video).await?;
     let row = row.ok_or_else(Problem::video_not_found)?;
+    let row = expiry::settled(&app, row).await?;
     let upload = another(&app, &row).await?;
     let body = FreshUpload {
         id: row.video,

@@ -99,6 +99,45 @@ async fn another_tenants_video_is_no_video() {
 }
 
 #[tokio::test]
+async fn an_upload_that_never_comes_makes_the_video_expired() {
+    let mut cloud = Cloud::new().await;
+    let early = Client::of(&cloud);
+    let (seen, _) = early.register(5).await;
+    let (listed, _) = early.register(5).await;
+    let (queued, _) = early.register(5).await;
+    cloud
+        .advance("alice", &queued, VideoState::Queued, Change::default())
+        .await;
+    let states = |client: Client, query: &'static str| async move {
+        let list = client.get(&format!("/api/videos?{query}")).await.json;
+        let videos = list["videos"].as_array().unwrap().clone();
+        let state = |v: &Value| (v["id"].clone(), v["state"].as_str().unwrap().to_owned());
+        videos.iter().map(state).collect::<Vec<_>>()
+    };
+    assert_eq!(states(Client::of(&cloud), "state=expired").await, []);
+    cloud.limits.upload_seconds = 0;
+    let late = Client::of(&cloud);
+    let shown = late.get(&format!("/api/videos/{seen}")).await.json;
+    assert_eq!(shown["state"], "expired");
+    assert_eq!(shown["entered"].as_object().unwrap().len(), 2);
+    let refused = late
+        .post(&format!("/api/videos/{seen}/upload"), json!({}))
+        .await;
+    refused.is_problem(409, "not-uploading", None);
+    // Found by a list of the state that it is in, though nobody has looked at it before.
+    let expired = states(Client::of(&cloud), "state=expired").await;
+    let ids: Vec<_> = expired.iter().map(|(id, _)| id.clone()).collect();
+    assert_eq!(ids, [json!(listed), json!(seen)]);
+    assert_eq!(states(Client::of(&cloud), "state=uploading").await, []);
+    let all = states(Client::of(&cloud), "limit=9").await;
+    let all: Vec<_> = all.iter().map(|(_, state)| state.as_str()).collect();
+    assert_eq!(all, ["queued", "expired", "expired"]);
+    // For good: a longer limit brings none back.
+    let shown = early.get(&format!("/api/videos/{seen}")).await.json;
+    assert_eq!(shown["state"], "expired");
+}
+
+#[tokio::test]
 async fn videos_are_listed_newest_first_page_by_page() {
     let cloud = Cloud::new().await;
     let client = Client::of(&cloud);
