@@ -22,10 +22,10 @@ need() {
     command -v "$1" >/dev/null || die "$1 is missing: $2"
 }
 
-# Times inside packages are the last commit's, and paths of this machine stay out of the programs.
+# Times inside packages are the last commit's, unless SOURCE_DATE_EPOCH is set, and paths of this machine stay out of the programs.
 reproducibly() {
     local cargo_home=${CARGO_HOME:-$HOME/.cargo}
-    SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct)
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
     export SOURCE_DATE_EPOCH
     export CARGO_INCREMENTAL=0
     # Set so, they also take the place of .cargo/config.toml's.

@@ -6,6 +6,7 @@ and what the limit was for is in the error.
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ HOST = "10.0.2.2"
 INSTANCE = "i-0a0b0c0d0e0f01234"
 GROUP = "local-agents"
 # Generous: without /dev/kvm everything is emulated, and a boot alone takes minutes.
-BOOT, WORK, RESTART, DRAIN = 600, 300, 120, 240
+BOOT, WORK, RESTART, DRAIN = 600, 600, 120, 240
 
 began = time.monotonic()
 
@@ -152,15 +153,20 @@ def main():
     cloud = Cloud(arguments.programs, scratch)
     aws = Aws(arguments.python, cloud)
     configure(aws, cloud, root, metadata)
+    # So that being ended from outside leaves no machine behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ami-test: ended by a signal"))
     machine = Machine(root, scratch, out / "console.log")
     try:
-        drive(machine, cloud, aws, metadata, arguments.video, scratch)
+        drive(machine, cloud, aws, metadata, Path(arguments.video), scratch)
     finally:
         machine.kill()
         cloud.stop()
 
 
 def drive(machine, cloud, aws, metadata, video, scratch):
+    # Ten seconds are enough to be worked through; an emulated processor takes its time.
+    clip = scratch / "clip.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", video, "-t", "10", "-c", "copy", clip], check=True)
     say(f"booting ({machine.how})")
     until("the shell on the serial line", BOOT, machine.has_shell)
     until("the agent's unit is active", BOOT, lambda: machine.run("systemctl is-active fleet-agent")[1] == "active")
@@ -171,7 +177,7 @@ def drive(machine, cloud, aws, metadata, video, scratch):
     failed = machine.run("systemctl --failed --plain --no-legend")[1]
     assert not failed, f"units failed:\n{failed}"
 
-    say(f"worked: {worked(cloud, video, scratch / 'first')} images")
+    say(f"worked: {worked(cloud, clip, scratch / 'first')} images")
     counted = machine.run("curl -sf http://localhost:9464/metrics | grep -c '^framefleet_agent_tasks_total'")
     assert counted[0] == 0 and int(counted[1]) >= 2, f"its metrics: {counted}"
 
@@ -183,7 +189,7 @@ def drive(machine, cloud, aws, metadata, video, scratch):
     restarts = machine.run("systemctl show -P NRestarts fleet-agent")[1]
     assert restarts == "1", f"restarts: {restarts}"
     say(f"restarted after SIGKILL: process {before}, then {machine.run('systemctl show -P MainPID fleet-agent')[1]}")
-    say(f"worked again: {worked(cloud, video, scratch / 'second')} images")
+    say(f"worked again: {worked(cloud, clip, scratch / 'second')} images")
 
     # A shutdown in the middle of a video: what is in work is finished or handed back.
     extracting = cloud.extract(video, scratch / "third")

@@ -7,24 +7,50 @@ import subprocess
 import time
 
 
+# A kernel says its first words within seconds on a virtual processor that works.
+FIRST_WORDS = 45
+
+
 class Machine:
     def __init__(self, root, scratch, console):
         self.console = console
         self._shell_path = scratch / "shell"
         self._shell = None
+        console.unlink(missing_ok=True)
         disk = scratch / "disk.img"
         used = int(subprocess.run(["du", "-sm", root], check=True, capture_output=True, text=True).stdout.split()[0])
-        subprocess.run(["mkfs.ext4", "-q", "-d", root, disk, f"{used * 3 // 2 + 1024}M"], check=True)
-        self.how = "kvm" if os.access("/dev/kvm", os.W_OK) else "emulated"
-        self._process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "kvm", "-accel", "tcg", "-cpu", "max", "-m", "2048", "-smp", "2",
-             "-display", "none", "-monitor", "none", "-no-reboot",
-             "-kernel", scratch / "vmlinuz", "-initrd", scratch / "initrd",
-             "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=1 systemd.show_status=1",
-             "-drive", f"file={disk},format=raw,if=virtio,cache=unsafe",
-             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci",
-             "-serial", f"file:{console}", "-serial", f"unix:{self._shell_path},server=on,wait=off"],
-            stdin=subprocess.DEVNULL)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-d", root, disk, f"{used * 3 // 2 + 1024}M"], check=True)
+        self._arguments = [
+            "qemu-system-x86_64", "-cpu", "max", "-m", "2048", "-smp", "2",
+            "-display", "none", "-monitor", "none", "-no-reboot",
+            "-kernel", scratch / "vmlinuz", "-initrd", scratch / "initrd",
+            "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=1 systemd.show_status=1",
+            "-drive", f"file={disk},format=raw,if=virtio,cache=unsafe",
+            "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci",
+            "-serial", f"file:{console}", "-serial", f"unix:{self._shell_path},server=on,wait=off"]
+        self.how = "tcg"
+        if os.access("/dev/kvm", os.W_OK):
+            self.how = "kvm"
+        self._start()
+        # Some hosts are virtual themselves and have a /dev/kvm that starts no ordinary kernel.
+        if self.how == "kvm" and not self._speaks():
+            self.kill()
+            self.how = "tcg, as /dev/kvm starts no kernel here"
+            self._start()
+
+    def _start(self):
+        accelerator = self.how.split(",")[0]
+        self._process = subprocess.Popen([*self._arguments, "-accel", accelerator], stdin=subprocess.DEVNULL)
+
+    def _speaks(self):
+        end = time.monotonic() + FIRST_WORDS
+        while time.monotonic() < end:
+            if self.is_off():
+                return False
+            if self.console.exists() and self.console.stat().st_size > 0:
+                return True
+            time.sleep(1)
+        return False
 
     def is_off(self):
         return self._process.poll() is not None
