@@ -2,15 +2,16 @@
 # Builds what a deployment needs, into out/packages: a zip for each Lambda function, and the agent as a
 # Debian package for the distribution this runs on. The same sources give the same bytes.
 #
-#   packaging/package.sh [--lambda] [--deb] [--arm64]     both, unless one is named
+#   packaging/package.sh [--lambda] [--deb] [--arm64] [--out DIR]     both, unless one is named
+#
+# The functions are linked statically against musl, so that Lambda's older C library does not matter;
+# --arm64 makes them for arm64 too. The agent uses the distribution's FFmpeg and is never cross-built:
+# build it for arm64 on an arm64 machine.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 out=$root/out/packages
-
-# glibc of provided.al2023. Only symbols up to this version may be asked for.
-lambda_glibc=2.34
 
 die() {
     echo "package: $*" >&2
@@ -21,23 +22,23 @@ need() {
     command -v "$1" >/dev/null || die "$1 is missing: $2"
 }
 
-# Times inside packages are the last commit's, and paths of this machine stay out of the programs.
+# Times inside packages are the last commit's, unless SOURCE_DATE_EPOCH is set, and paths of this machine stay out of the programs.
 reproducibly() {
-    SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct)
+    local cargo_home=${CARGO_HOME:-$HOME/.cargo}
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
     export SOURCE_DATE_EPOCH
     export CARGO_INCREMENTAL=0
-    export RUSTFLAGS="--remap-path-prefix=$root=/build --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+    # Set so, they also take the place of .cargo/config.toml's.
+    remap="--remap-path-prefix=$root=/build --remap-path-prefix=$cargo_home=/cargo"
+    export CFLAGS="-ffile-prefix-map=$root=/build -ffile-prefix-map=$cargo_home=/cargo"
     # Other flags than everyday builds have, so a folder of its own keeps either from undoing the other.
-    export CARGO_TARGET_DIR=$root/target/package
+    export CARGO_TARGET_DIR=${FRAMEFLEET_PACKAGE_TARGET:-$root/target/package}
 }
 
-# A program's symbols tell whether Lambda's older C library can run it.
-check_glibc() {
-    local program=$1 newest
-    need objdump "apt-get install binutils"
-    newest=$(objdump -T "$program" | grep -oP 'GLIBC_\K[0-9.]+' | sort -V | tail -n 1)
-    [[ $(printf '%s\n%s\n' "$newest" "$lambda_glibc" | sort -V | tail -n 1) == "$lambda_glibc" ]] ||
-        die "$(basename "$program") needs glibc $newest, and Lambda has $lambda_glibc: build on an older distribution"
+# Lambda may have nothing of what a program asks the system for; a static one asks for nothing.
+check_static() {
+    need readelf "apt-get install binutils"
+    ! readelf --wide --dynamic "$1" | grep -q NEEDED || die "$(basename "$1") is not linked statically"
 }
 
 # NAME PROGRAM: NAME.zip with the program as `bootstrap`, dated and owned the same every time.
@@ -55,50 +56,67 @@ with open(program, "rb") as file, zipfile.ZipFile(target, "w") as archive:
 PY
 }
 
-# TARGET SUFFIX: the three functions for one architecture.
+# MACHINE SUFFIX: the three functions for one architecture.
 build_functions() {
-    local target=$1 suffix=$2 program
-    cargo build --locked --release --target "$target" -p upload-handler -p scale-in-guard
+    local target=$1-unknown-linux-musl suffix=$2 program
+    if ! rustc --print target-libdir --target "$target" | xargs -I{} test -d {}; then
+        need rustup "the Rust library for $target cannot be added without it"
+        (cd "$root" && rustup target add "$target")
+    fi
+    # Rust brings musl and its start files; only the cryptography's C code needs a compiler.
+    CC=$(compiler_for "$1") RUSTFLAGS="$remap -Clinker=rust-lld" CARGO_PROFILE_RELEASE_STRIP=symbols \
+        cargo build --manifest-path "$root/Cargo.toml" --locked --release --target "$target" \
+        -p upload-handler -p scale-in-guard --bins
     for program in upload-handler ingest scale-in-guard; do
-        check_glibc "$CARGO_TARGET_DIR/$target/release/$program"
+        check_static "$CARGO_TARGET_DIR/$target/release/$program"
         zip_function "$program$suffix" "$CARGO_TARGET_DIR/$target/release/$program"
     done
 }
 
-build_lambda() {
-    local host
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    need python3 "apt-get install python3"
-    build_functions "$host" ""
-    if ((arm64)); then
-        rustup target list --installed | grep -qx aarch64-unknown-linux-gnu ||
-            die "no Rust library for arm64: rustup target add aarch64-unknown-linux-gnu"
-        need aarch64-linux-gnu-gcc "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
-        export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-        build_functions aarch64-unknown-linux-gnu -arm64
+compiler_for() {
+    if [[ $1 == "$(uname -m)" ]]; then
+        need musl-gcc "apt-get install musl-tools"
+        echo musl-gcc
+    else
+        need "$1-linux-gnu-gcc" "apt-get install gcc-${1/_/-}-linux-gnu libc6-dev-arm64-cross"
+        echo "$1-linux-gnu-gcc"
     fi
+}
+
+build_lambda() {
+    need python3 "apt-get install python3"
+    build_functions x86_64 ""
+    ((!arm64)) || build_functions aarch64 -arm64
 }
 
 build_deb() {
     need cargo-deb "cargo install --locked cargo-deb"
-    (cd "$root" && cargo deb --locked -p fleet-agent --output "$out/")
+    (cd "$root" && RUSTFLAGS="$remap -Clink-arg=-fuse-ld=lld" \
+        cargo deb --quiet --locked -p fleet-agent --output "$out/")
 }
 
 lambda=0 deb=0 arm64=0
-for argument in "$@"; do
-    case $argument in
+while (($#)); do
+    case $1 in
         --lambda) lambda=1 ;;
         --deb) deb=1 ;;
         --arm64) arm64=1 ;;
-        *) die "what is $argument? There are --lambda, --deb and --arm64" ;;
+        --out)
+            [[ -n ${2:-} ]] || die "--out needs a folder"
+            out=$2
+            shift
+            ;;
+        *) die "what is $1? There are --lambda, --deb, --arm64 and --out DIR" ;;
     esac
+    shift
 done
 ((lambda || deb)) || lambda=1 deb=1
 
 need cargo "see README.md"
 need git "apt-get install git"
-reproducibly
 mkdir -p "$out"
+out=$(cd "$out" && pwd)
+reproducibly
 ((!lambda)) || build_lambda
 ((!deb)) || build_deb
 
@@ -106,5 +124,6 @@ echo
 printf '%12s  %-64s  %s\n' bytes sha256 file
 for file in "$out"/*.zip "$out"/*.deb; do
     [[ -e $file ]] || continue
-    printf '%12d  %s  %s\n' "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d' ' -f1)" "${file#"$root"/}"
+    printf '%12d  %s  %s\n' "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d' ' -f1)" "$(basename "$file")"
 done
+"$here/check-units.sh"

@@ -29,7 +29,7 @@ at_once=${FRAMEFLEET_CHECKS_AT_ONCE:-2}
 # In the order in which they start: the longest first, and what needs the plans last.
 all=(
     tests plan-test plan-production checkov tests-test tests-production
-    packer shellcheck units validate fmt consistency
+    packer shellcheck units validate fmt consistency tables
 )
 
 title() {
@@ -42,6 +42,7 @@ title() {
         packer) echo "packer validate" ;;
         units) echo "systemd units" ;;
         consistency) echo "terraform and code agree" ;;
+        tables) echo "terraform/tables.md" ;;
         *) echo "$1" ;;
     esac
 }
@@ -107,7 +108,7 @@ for name in "$@"; do
     while ((${#running[@]} >= at_once)); do
         finish_one
     done
-    if [[ $name == consistency ]]; then
+    if [[ $name == consistency || $name == tables ]]; then
         while is_running plan-test || is_running plan-production; do
             finish_one
         done

@@ -30,6 +30,7 @@ locals {
   arns = {
     buckets = { for role, name in local.names.buckets : role => "arn:${local.partition}:s3:::${name}" }
     queues  = { for role, name in local.names.queues : role => "arn:${local.partition}:sqs:${local.here}:${name}" }
+    logs    = "arn:${local.partition}:logs:${local.here}:log-group"
     table   = "arn:${local.partition}:dynamodb:${local.here}:table/${local.names.table}"
 
     # Secrets Manager adds six signs of its own to a secret's ARN.

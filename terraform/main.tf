@@ -8,6 +8,7 @@ module "observability" {
   region                 = var.region
   kms_key_arn            = module.secrets.kms_key_arn
   retention_days         = var.log_retention_days
+  log_group_arns         = local.arns.logs
   emails                 = var.alarm_emails
   metrics_namespace      = local.metrics_namespace
   queue_names            = local.names.queues
@@ -80,7 +81,7 @@ module "queue" {
 
   names                  = local.names.queues
   arns                   = local.arns.queues
-  uploads_bucket_arn     = local.arns.buckets.uploads
+  bucket_arns            = [local.arns.buckets.uploads, local.arns.buckets.results]
   ingest_timeout_seconds = local.timeouts.ingest
 }
 
@@ -183,6 +184,7 @@ module "upload_api" {
   subnet_ids             = module.network.subnet_ids
   security_group_id      = module.network.security_group_ids["handler"]
   events_queue_arn       = module.queue.events_arn
+  distribution_arn       = module.cdn.distribution_arn
   metrics_namespace      = local.metrics_namespace
   log_groups             = module.observability.log_groups
   timeouts               = local.timeouts

@@ -13,6 +13,8 @@ locals {
       FRAMEFLEET_REDIS_URL         = module.cache.urls.agent
       FRAMEFLEET_REDIS_SECRET_ID   = module.secrets.redis_secret_ids.agent
       FRAMEFLEET_METRICS_NAMESPACE = local.metrics_namespace
+      # Only monitoring_cidrs get there; see modules/network/security_groups.tf.
+      FRAMEFLEET_PROMETHEUS_LISTEN = "0.0.0.0:9464"
     }
 
     upload-handler = {
@@ -27,11 +29,13 @@ locals {
     }
 
     ingest = {
-      FRAMEFLEET_FLEET             = var.fleet
-      FRAMEFLEET_TABLE             = module.records.table_name
-      FRAMEFLEET_UPLOADS_BUCKET    = module.storage.bucket_names.uploads
-      FRAMEFLEET_TASKS_QUEUE_URL   = module.queue.tasks_url
-      FRAMEFLEET_METRICS_NAMESPACE = local.metrics_namespace
+      FRAMEFLEET_FLEET               = var.fleet
+      FRAMEFLEET_TABLE               = module.records.table_name
+      FRAMEFLEET_UPLOADS_BUCKET      = module.storage.bucket_names.uploads
+      FRAMEFLEET_RESULTS_BUCKET      = module.storage.bucket_names.results
+      FRAMEFLEET_TASKS_QUEUE_URL     = module.queue.tasks_url
+      FRAMEFLEET_METRICS_NAMESPACE   = local.metrics_namespace
+      FRAMEFLEET_CDN_DISTRIBUTION_ID = module.cdn.distribution_id
     }
 
     scale-in-guard = {

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Prints two tables of an environment's plan: resources by module, and IAM statements by role.
+# Prints what terraform/tables.md holds: resources by module, and IAM statements by component.
 #
-#   terraform/tables.sh [production|test]
+#   terraform/tables.sh >terraform/tables.md
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
-environment=${1:-production}
 scratch=$(mktemp -d)
 emulator=
 trap 'rm -rf "$scratch"; [[ -z $emulator ]] || kill "$emulator" 2>/dev/null || true' EXIT
@@ -18,13 +17,8 @@ source "$here/check/tools.sh"
 # shellcheck source=terraform/check/tf.sh
 source "$here/check/tf.sh"
 
-[[ -r $here/environments/$environment.tfvars ]] || {
-    echo "there is no environments/$environment.tfvars" >&2
-    exit 2
-}
+# shellcheck source=terraform/check/checks.sh
+source "$here/check/checks.sh"
+
 tf_prepare
-tf_plan "$environment" >"$scratch/log" 2>&1 || {
-    cat "$scratch/log" >&2
-    exit 1
-}
-python3 "$here/consistency/report.py" "$scratch/$environment.plan.json"
+print_tables

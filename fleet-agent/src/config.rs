@@ -1,5 +1,6 @@
 //! Every variable the agent reads, once.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fleet_aws::clients::Patience;
@@ -23,6 +24,8 @@ pub struct Config {
     /// Where the URL's password is kept, if the server asks for one.
     pub redis_secret_id: Option<String>,
     pub metrics_namespace: String,
+    /// Where a Prometheus server may ask; nowhere if not set.
+    pub prometheus: Option<SocketAddr>,
     /// Tasks at once.
     pub concurrency: usize,
     /// One long poll; SQS allows at most 20 s.
@@ -84,6 +87,7 @@ impl Config {
             redis_url: lookup.required("FRAMEFLEET_REDIS_URL")?,
             redis_secret_id: lookup.text("FRAMEFLEET_REDIS_SECRET_ID"),
             metrics_namespace: lookup.required("FRAMEFLEET_METRICS_NAMESPACE")?,
+            prometheus: lookup.parsed("FRAMEFLEET_PROMETHEUS_LISTEN")?,
             concurrency: lookup.parsed_or("FRAMEFLEET_CONCURRENCY", cores)?.max(1),
             poll: seconds("FRAMEFLEET_POLL_SECONDS", 20)?.min(Duration::from_secs(20)),
             lease: seconds("FRAMEFLEET_LEASE_SECONDS", 60)?.max(Duration::from_secs(3)),

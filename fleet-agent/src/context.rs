@@ -11,9 +11,11 @@ use redis_scripts::{Connection, Fleet, Jobs, Options};
 use crate::config::Config;
 use crate::hook::Hook;
 use crate::machine::Machine;
+use crate::prometheus::Meter;
 use crate::sandbox::Sandbox;
 use crate::source::BlockCache;
 use crate::store::Store;
+use crate::watchdog::Heart;
 
 pub struct Context {
     pub config: Config,
@@ -29,6 +31,8 @@ pub struct Context {
     pub machine: Option<Machine>,
     /// None outside a group.
     pub hook: Option<Hook>,
+    pub meter: Meter,
+    pub heart: Heart,
     pub sandbox: Sandbox,
 }
 
@@ -71,6 +75,8 @@ impl Context {
             cache: BlockCache::new(config.cache_bytes),
             machine,
             hook,
+            meter: Meter::new(),
+            heart: Heart::default(),
             sandbox: Sandbox::new(config.decoder_limits.clone()),
             config,
         })

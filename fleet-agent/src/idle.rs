@@ -54,6 +54,10 @@ impl Duty {
         self.standing == Standing::Receiving
     }
 
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
     fn idle_for(&mut self) -> Duration {
         self.idle_since.get_or_insert_with(Instant::now).elapsed()
     }

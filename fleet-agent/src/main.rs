@@ -19,6 +19,7 @@ mod naming;
 mod notice;
 mod outcome;
 mod planner;
+mod prometheus;
 mod records;
 mod renumber;
 mod restore;
@@ -32,6 +33,7 @@ mod store;
 mod task;
 mod trial;
 mod watch;
+mod watchdog;
 mod worker;
 
 use std::process::ExitCode;
@@ -74,6 +76,12 @@ async fn agent() -> anyhow::Result<()> {
     let sandbox = context.sandbox.clone();
     let in_force = tokio::task::spawn_blocking(move || sandbox.describe()).await?;
     sandbox::tell(&in_force.context("start a decoder")?);
+    if let Some(listen) = context.config.prometheus {
+        let served = prometheus::serve(context.meter.clone(), listen).await;
+        served.with_context(|| format!("serve metrics at {listen}"))?;
+    }
+    watchdog::start(context.heart.clone(), context.config.patience.operation);
     worker::run(context, drain).await;
+    watchdog::stopping();
     Ok(())
 }

@@ -110,6 +110,11 @@ async fn extract(
         %video, segment, images = record.images.len(), bytes_read = record.bytes_read,
         seconds = record.seconds, "extracted"
     );
+    let image_bytes = record.images.iter().map(|image| image.bytes).sum();
+    let images = record.images.len();
+    context
+        .meter
+        .extracted(images, image_bytes, record.bytes_read);
     Ok(record)
 }
 

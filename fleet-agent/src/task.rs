@@ -1,6 +1,6 @@
 //! One message from begin to end: lease, permission, work, and what becomes of the message.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use fleet_aws::row::Row;
@@ -72,12 +72,14 @@ pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standi
         }
     };
     tracing::info!(task = %id, attempt, "begun");
+    let started = Instant::now();
     // A task that does not notice in time that its time is up is dropped where it stands, as if the
     // machine had died there; only the message goes back at once.
     let ended = tokio::select! {
         ended = work(context, &task, attempt, received, &drain) => ended,
         () = drain.abandoned() => Ended::Interrupted,
     };
+    context.meter.ended(&task.kind, &ended, started.elapsed());
     // From here on this machine no longer holds the task.
     tracing::info!(task = %id, "ended");
     match verdict(&ended, received) {

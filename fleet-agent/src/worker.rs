@@ -29,8 +29,11 @@ pub async fn run(context: Context, drain: Drain) {
     tracing::info!(instance = %config.instance, concurrency = config.concurrency, "ready for tasks");
     let mut running: JoinSet<Standing> = JoinSet::new();
     work(&context, &mut running, &drain).await;
-    finish(&context, running, &drain).await;
-    leave(&context, &drain).await;
+    let finishing = async {
+        finish(&context, running, &drain).await;
+        leave(&context, &drain).await;
+    };
+    context.heart.through(finishing).await;
     if let Some(watching) = watching {
         watching.abort();
     }
@@ -41,18 +44,26 @@ async fn work(context: &Arc<Context>, running: &mut JoinSet<Standing>, drain: &D
     let concurrency = context.config.concurrency;
     let mut duty = Duty::new();
     while !drain.is_asked() {
+        context.heart.beat();
         while let Some(ended) = running.try_join_next() {
             duty.hear(ended.unwrap_or(Standing::Receiving));
         }
+        context.meter.standing(duty.standing());
         if !duty.receives() || drain.takes_nothing() {
             // Nothing is received now; what runs is finished, and then the guard decides.
-            idle::hold(context, &mut duty, running, drain).await;
+            let holding = idle::hold(context, &mut duty, running, drain);
+            context.heart.through(holding).await;
             continue;
         }
         if running.len() >= concurrency {
-            tokio::select! {
-                Some(ended) = running.join_next() => duty.hear(ended.unwrap_or(Standing::Receiving)),
-                () = drain.asked() => {}
+            let ended = context.heart.through(async {
+                tokio::select! {
+                    ended = running.join_next() => ended,
+                    () = drain.asked() => None,
+                }
+            });
+            if let Some(ended) = ended.await {
+                duty.hear(ended.unwrap_or(Standing::Receiving));
             }
             continue;
         }

@@ -72,6 +72,16 @@ pub fn results_prefix(tenant: &TenantId, video: &VideoId) -> String {
     format!("results/{tenant}/{video}/")
 }
 
+/// The tenant and video that a result's key belongs to; None for a key that is no result.
+pub fn parse_result(key: &str) -> Option<(TenantId, VideoId)> {
+    let mut parts = key.split('/');
+    let (root, tenant, video, file) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    if root != "results" || file.is_empty() {
+        return None;
+    }
+    Some((tenant.parse().ok()?, video.parse().ok()?))
+}
+
 pub fn archive(tenant: &TenantId, video: &VideoId) -> String {
     format!("results/{tenant}/{video}/frames.zip")
 }

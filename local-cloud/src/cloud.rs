@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::agent::Agent;
 use crate::backends::{redis_connection, restart_redis, start_emulator, start_redis};
-use crate::cdn::{Cdn, Distribution, Signer};
+use crate::cdn::{Cdn, Distribution, KeyGroup, Signer};
 use crate::child::Child;
 use crate::depths::QueueDepths;
 use crate::error::StartError;
@@ -49,6 +49,7 @@ struct Core {
     handler: Mutex<Option<Child>>,
     ingest: Arc<Function>,
     cdn: Cdn,
+    cdn_keys: KeyGroup,
     lifecycle: Arc<Lifecycle>,
     status: StatusServer,
     /// Auto Scaling's loop.
@@ -181,6 +182,11 @@ impl Cloud {
         &self.core.lifecycle
     }
 
+    /// The keys that may sign download URLs; the handler's own is among them.
+    pub fn cdn_keys(&self) -> &KeyGroup {
+        &self.core.cdn_keys
+    }
+
     pub fn queues(&self) -> &Queues {
         &self.core.queues
     }
@@ -310,10 +316,12 @@ impl Core {
             key: cdn_key,
         };
         let key_pair_id = signer.key_pair_id.clone();
+        let cdn_keys = KeyGroup::default();
+        cdn_keys.trust(signer);
         let distribution = Distribution {
             s3: aws_sdk_s3::Client::new(&sdk),
             bucket: RESULTS_BUCKET.to_owned(),
-            signer,
+            keys: cdn_keys.clone(),
         };
         let cdn = Cdn::start(listener, distribution)
             .map_err(|e| StartError::setup("start the CDN", e))?;
@@ -391,6 +399,7 @@ impl Core {
             handler: Mutex::new(Some(handler)),
             ingest,
             cdn,
+            cdn_keys,
             lifecycle,
             status,
             scaling: Mutex::new(Some(scaling)),

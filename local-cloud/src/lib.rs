@@ -30,6 +30,7 @@ mod status;
 
 pub use agent::Agent;
 pub use backends::EMULATOR_ENV;
+pub use cdn::{KeyGroup, Signer as CdnSigner};
 pub use cloud::Cloud;
 pub use depths::QueueDepths;
 pub use describe::{AgentDescription, Description};

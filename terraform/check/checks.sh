@@ -60,12 +60,30 @@ check_units() {
     "$root/packaging/check-units.sh"
 }
 
+# Plans an environment, unless that was done.
+planned() {
+    [[ -s $scratch/$1.plan.json ]] || tf_plan "$1" >"$scratch/planned" || { cat "$scratch/planned" && return 1; }
+}
+
+# Of both environments; terraform/tables.md is this.
+print_tables() {
+    [[ -n $tf_way ]] || { echo "$tf_why" && return "$impossible"; }
+    planned test && planned production || return
+    PYTHONDONTWRITEBYTECODE=1 python3 "$here/consistency/report.py" "$scratch"/{test,production}.plan.json
+}
+
+check_tables() {
+    print_tables >"$scratch/tables.md" || { local status=$? && cat "$scratch/tables.md" && return $status; }
+    diff -u "$here/tables.md" "$scratch/tables.md" || { echo "terraform/tables.sh >terraform/tables.md" && return 1; }
+    echo "$(grep -c '^|' "$scratch/tables.md") lines as in tables.md"
+}
+
 check_consistency() {
     [[ -n $tf_way ]] || { echo "$tf_why" && return "$impossible"; }
     install_checkov || return
     local name plans=()
     for name in test production; do
-        [[ -s $scratch/$name.plan.json ]] || tf_plan "$name" >/dev/null || return
+        planned "$name" || return
         plans+=("$scratch/$name.plan.json")
     done
     # First the comparison itself is tested: one that sees nothing would agree with everything.

@@ -22,6 +22,9 @@ POLICIES = {
     "scale-in-guard": "module.scale_in_guard.aws_iam_role_policy.guard",
 }
 
+# Policy documents of the same programs that name what has no ARN before it exists.
+LATER = {"ingest": ["module.upload_api.aws_iam_policy_document.ingest_edges"]}
+
 FUNCTIONS = {
     "upload-handler": "module.upload_api.aws_lambda_function.handler",
     "ingest": "module.upload_api.aws_lambda_function.ingest",
@@ -79,6 +82,8 @@ def actions(work, plan):
         if name == "agent":
             needed |= sdk.script_actions(work.machine)
         have = allowed(plan.policy(POLICIES[name]))
+        for document in LATER.get(name, []):
+            have |= plan.configured(document)
         yield from differ(f"actions of {name}", have, sdk.with_implied(needed), "its policy", "the source")
 
 

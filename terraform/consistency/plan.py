@@ -1,6 +1,7 @@
 """What a Terraform plan sets, read from its JSON: resources by type, environments, policies."""
 
 import json
+import re
 from pathlib import Path
 
 
@@ -29,6 +30,41 @@ class Plan:
         if not text:
             raise KeyError(f"{address} is not known at plan time, so what it allows cannot be checked")
         return [s for s in json.loads(text)["Statement"] if s["Effect"] == "Allow"]
+
+    def configured(self, address):
+        """Actions of a policy document as they are written, for one whose resources are known only after apply."""
+        document = self.written(address.removeprefix("data."), "data")
+        return {action for s in document["expressions"]["statement"] for action in s["actions"]["constant_value"]}
+
+    def statements(self, address):
+        """[name, effect, actions, resources, conditions] of a role's policy as they are written in the document that it takes."""
+        module = address.rsplit("aws_iam_role_policy", 1)[0]
+        policy = self.written(re.sub(r"\[.*\]$", "", address), "managed")["expressions"]["policy"]
+        kind, name = policy["references"][-1].removeprefix("data.").split(".")[:2]
+        document = self.written(f"{module}{kind}.{name.split('[')[0]}", "data")
+        for statement in document["expressions"]["statement"]:
+            resources = statement["resources"]
+            # A reference comes with its shorter forms after it.
+            references = [r for r in resources.get("references", [])
+                          if not any(other.startswith(r + ".") or other.startswith(r + "[") for other in resources["references"])]
+            yield [
+                statement["sid"]["constant_value"],
+                statement.get("effect", {}).get("constant_value", "Allow"),
+                ", ".join(sorted(statement["actions"]["constant_value"])),
+                ", ".join(resources.get("constant_value") or ["{" + r + "}" for r in references]),
+                ", ".join(sorted(c["variable"]["constant_value"] for c in statement.get("condition", []))),
+            ]
+
+    def written(self, address, mode):
+        """A resource in the configuration."""
+        *modules, kind, name = address.replace("module.", "").split(".")
+        node = self.json["configuration"]["root_module"]
+        for module in modules:
+            node = node["module_calls"][module]["module"]
+        for resource in node["resources"]:
+            if (resource["mode"], resource["type"], resource["name"]) == (mode, kind, name):
+                return resource
+        raise KeyError(f"{address} is not in the configuration of {self.name}")
 
     def environment(self, address):
         """Names of a function's variables; those whose values are unknown until apply count too."""

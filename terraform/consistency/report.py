@@ -1,35 +1,76 @@
-"""Two tables of a plan: resources by module, and IAM statements by role.
+"""Two tables of plans: resources by module for each, and the last one's IAM statements by component.
 
-    report.py PLAN.json
+    report.py PLAN.json...
+
+What a plan does not know yet is given as it is written: a reference to what will be made.
 """
 
 import json
+import re
 import sys
 from collections import Counter
 
 from plan import Plan, listed
 
 
-def main():
-    plan = Plan(sys.argv[1])
-    made = [change for change in plan.changes if change["mode"] == "managed"]
-    modules = Counter(change.get("module_address", "(root)").removeprefix("module.") for change in made)
-    print("| module | resources | types |\n|---|---:|---:|")
-    for module, count in sorted(modules.items()):
-        kinds = {c["type"] for c in made if c.get("module_address", "(root)").removeprefix("module.") == module}
-        print(f"| {module} | {count} | {len(kinds)} |")
-    print(f"| **all** | **{len(made)}** | **{len({c['type'] for c in made})}** |\n")
+def module_of(change):
+    return change.get("module_address", "(root)").removeprefix("module.")
 
-    print("| role policy | statement | effect | actions | resources |\n|---|---|---|---|---|")
+
+def resources_by_module(plans):
+    made = {plan.name: [c for c in plan.changes if c["mode"] == "managed"] for plan in plans}
+    counts = {name: Counter(map(module_of, changes)) for name, changes in made.items()}
+    modules = sorted(set().union(*counts.values()))
+    rows = [[module, *(count[module] for count in counts.values())] for module in modules]
+    rows.append(["**all**", *(f"**{len(changes)}**" for changes in made.values())])
+    rows.append(["types", *(len({c["type"] for c in changes}) for changes in made.values())])
+    return table(["module", *made], rows, "|---|" + "---:|" * len(made))
+
+
+def statements_by_component(plan):
+    rows = []
     for address, values, _ in sorted(plan.resources("aws_iam_role_policy"), key=lambda r: r[0]):
+        name = address.removeprefix("module.").replace("aws_iam_role_policy.", "")
         text = values.get("policy")
-        if not text:
-            print(f"| {address} | known after apply | | | |")
-            continue
-        for statement in json.loads(text)["Statement"]:
-            actions = ", ".join(sorted(listed(statement["Action"])))
-            resources = ", ".join(r.split(":", 5)[-1] for r in listed(statement["Resource"]))
-            print(f"| {address} | {statement.get('Sid', '')} | {statement['Effect']} | {actions} | {resources} |")
+        found = known(json.loads(text)) if text else plan.statements(address)
+        if not found:
+            raise KeyError(f"{address} has no statements that could be shown")
+        rows += [[name, *row] for row in found]
+    heads = ["component's policy", "statement", "effect", "actions", "resources", "on condition of"]
+    return table(heads, rows, "|---|---|---|---|---|---|")
+
+
+def known(policy):
+    for statement in policy["Statement"]:
+        yield [
+            statement["Sid"],
+            statement["Effect"],
+            ", ".join(sorted(listed(statement["Action"]))),
+            ", ".join(plain(r) for r in sorted(listed(statement["Resource"]))),
+            ", ".join(sorted(key for test in statement.get("Condition", {}).values() for key in test)),
+        ]
+
+
+def plain(arn):
+    """Without what differs by account."""
+    return re.sub(r"\b\d{12}\b", "ACCOUNT", arn.split(":", 5)[-1])
+
+
+def table(heads, rows, rule):
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in [heads, *rows]]
+    # A star alone would be read as emphasis.
+    return "\n".join([lines[0], rule, *lines[1:]]).replace("| * |", "| `*` |")
+
+
+def main():
+    plans = [Plan(path) for path in sys.argv[1:]]
+    print("# What Terraform makes\n")
+    print("Printed by `terraform/tables.sh`; `terraform/check.sh tables` fails when it is not true.\n")
+    print("## Resources by module\n")
+    print(resources_by_module(plans))
+    print(f"\n## IAM statements by component ({plans[-1].name})\n")
+    print("A resource in braces is known only once it exists.\n")
+    print(statements_by_component(plans[-1]))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,15 @@ class Plans(unittest.TestCase):
         with self.assertRaises(KeyError):
             self.plan(made("m.aws_iam_role_policy.a", {}, {"policy": True})).policy("m.aws_iam_role_policy.a")
 
+    def test_actions_are_read_from_the_configuration_where_resources_are_unknown(self):
+        document = {"mode": "data", "type": "aws_iam_policy_document", "name": "d", "expressions": {
+            "statement": [{"actions": {"constant_value": ["s3:GetObject"]}, "resources": {"references": ["x"]}}]}}
+        plan = self.plan()
+        plan.json["configuration"] = {"root_module": {"module_calls": {"m": {"module": {"resources": [document]}}}}}
+        self.assertEqual(plan.configured("module.m.aws_iam_policy_document.d"), {"s3:GetObject"})
+        with self.assertRaises(KeyError):
+            plan.configured("module.m.aws_iam_policy_document.e")
+
     def test_variables_with_unknown_values_count(self):
         address = "m.aws_lambda_function.f"
         known = {"environment": [{"variables": {"A": "1"}}]}

@@ -88,7 +88,7 @@ run "queues" {
   variables {
     names                  = { tasks = "t.fifo", tasks_dead = "td.fifo", events = "e", events_dead = "ed" }
     arns                   = { tasks = "arn:aws:sqs:r:1:t.fifo", tasks_dead = "arn:aws:sqs:r:1:td.fifo", events = "arn:aws:sqs:r:1:e", events_dead = "arn:aws:sqs:r:1:ed" }
-    uploads_bucket_arn     = "arn:aws:s3:::u"
+    bucket_arns            = ["arn:aws:s3:::u", "arn:aws:s3:::r"]
     ingest_timeout_seconds = 30
   }
 
@@ -579,6 +579,7 @@ run "api" {
     security_group_id      = "sg-1"
     arns                   = { tasks = "arn:aws:sqs:r:1:t", events = "arn:aws:sqs:r:1:e", uploads = "arn:aws:s3:::u", results = "arn:aws:s3:::r", table = "arn:aws:dynamodb:r:1:table/t", cdn_secret = "arn:aws:secretsmanager:r:1:secret:c", redis_secret = "arn:aws:secretsmanager:r:1:secret:s", kms_key = "arn:aws:kms:r:1:key/*" }
     events_queue_arn       = "arn:aws:sqs:r:1:e"
+    distribution_arn       = "arn:aws:cloudfront::123456789012:distribution/D"
     metrics_namespace      = "Framefleet"
     log_groups             = { for writer in ["upload-handler", "ingest", "api-access"] : writer => { name = writer, arn = "arn:aws:logs:r:1:log-group:${writer}" } }
     timeouts               = { handler = 29, ingest = 30 }

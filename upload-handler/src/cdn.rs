@@ -1,9 +1,10 @@
-//! CloudFront signed URLs with a canned policy.
+//! CloudFront signed URLs, with a canned policy or with a custom one.
 //!
 //! The AWS SDK has no signer for these. `cloudfront_sign` reads the key anew for each URL, takes
 //! PKCS#1 only and signs without blinding, so the policy is put together here, and `rsa` signs it
-//! with blinding. Absent: custom policies (start times, address ranges, wildcards).
+//! with blinding. Absent: wildcards in what a policy opens, and signed cookies.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -15,6 +16,7 @@ use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::rand_core::OsRng;
 use rsa::signature::{RandomizedSigner, SignatureEncoding};
+use serde_json::json;
 use sha1::Sha1;
 use thiserror::Error;
 use url::Url;
@@ -41,6 +43,14 @@ pub struct Signer {
     key: SigningKey<Sha1>,
 }
 
+/// What a custom policy can say and a canned one cannot. CloudFront compares IPv4 addresses only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub until: SystemTime,
+    pub from: Option<SystemTime>,
+    pub address: Option<Ipv4Addr>,
+}
+
 impl Signer {
     pub fn new(mut base: Url, key_pair_id: String, pem: &str) -> Result<Self, SignerError> {
         if base.cannot_be_a_base() || base.query().is_some() || base.fragment().is_some() {
@@ -65,23 +75,56 @@ impl Signer {
     /// A URL of the object, good until `now` plus `lifetime`. The disposition reaches S3 as its
     /// response-content-disposition parameter, and is part of what is signed.
     pub fn sign(&self, key: &str, disposition: &str, lifetime: Duration, now: SystemTime) -> Url {
+        let url = self.object(key, disposition);
+        let expires = seconds(now + lifetime);
+        let policy = canned_policy(url.as_str(), expires);
+        self.signed(url, &policy, format!("Expires={expires}"))
+    }
+
+    /// A URL of the object that is good on these terms. It carries its policy, and so is longer.
+    pub fn sign_on_terms(&self, key: &str, disposition: &str, terms: Terms) -> Url {
+        let url = self.object(key, disposition);
+        let policy = custom_policy(url.as_str(), terms);
+        let carried = format!("Policy={}", url_safe(policy.as_bytes()));
+        self.signed(url, &policy, carried)
+    }
+
+    fn object(&self, key: &str, disposition: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{key}", self.base.path()));
         let disposition = utf8_percent_encode(disposition, UNRESERVED);
         // Not `query_pairs_mut`: its `+` for a space is a form's, and not every reader's of URLs.
-        let query = format!("response-content-disposition={disposition}");
-        url.set_query(Some(&query));
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let expires = (now + lifetime).as_secs();
-        let policy = canned_policy(url.as_str(), expires);
-        let signature = self.key.sign_with_rng(&mut OsRng, policy.as_bytes());
-        let signature = url_safe(&signature.to_bytes());
-        let id = &self.key_pair_id;
-        url.set_query(Some(&format!(
-            "{query}&Expires={expires}&Signature={signature}&Key-Pair-Id={id}"
-        )));
+        url.set_query(Some(&format!("response-content-disposition={disposition}")));
         url
     }
+
+    fn signed(&self, mut url: Url, policy: &str, terms: String) -> Url {
+        let signature = self.key.sign_with_rng(&mut OsRng, policy.as_bytes());
+        let signature = url_safe(&signature.to_bytes());
+        let (id, query) = (&self.key_pair_id, url.query().unwrap_or_default());
+        let query = format!("{query}&{terms}&Signature={signature}&Key-Pair-Id={id}");
+        url.set_query(Some(&query));
+        url
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+/// `?` and `*` are patterns here. The one that begins the query stands for itself among others; keys
+/// and dispositions hold none, since ids have neither and the rest is escaped.
+fn custom_policy(url: &str, terms: Terms) -> String {
+    let mut condition = json!({ "DateLessThan": { "AWS:EpochTime": seconds(terms.until) } });
+    if let Some(from) = terms.from {
+        condition["DateGreaterThan"] = json!({ "AWS:EpochTime": seconds(from) });
+    }
+    if let Some(address) = terms.address {
+        condition["IpAddress"] = json!({ "AWS:SourceIp": format!("{address}/32") });
+    }
+    json!({ "Statement": [{ "Resource": url, "Condition": condition }] }).to_string()
 }
 
 /// CloudFront rebuilds this text from the URL and the expiry, so it must be exactly so.
@@ -105,6 +148,35 @@ mod tests {
     use super::*;
     use rsa::pkcs1::EncodeRsaPrivateKey;
     use rsa::pkcs8::{EncodePrivateKey, LineEnding};
+
+    #[test]
+    fn a_custom_policy_says_what_it_was_given_and_nothing_else() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let until = r#""DateLessThan":{"AWS:EpochTime":9}"#;
+        for (from, address, condition) in [
+            (None, None, format!("{{{until}}}")),
+            (
+                Some(at(3)),
+                Some(Ipv4Addr::new(192, 0, 2, 1)),
+                format!(
+                    r#"{{"DateGreaterThan":{{"AWS:EpochTime":3}},{until},"IpAddress":{{"AWS:SourceIp":"192.0.2.1/32"}}}}"#
+                ),
+            ),
+        ] {
+            let terms = Terms {
+                until: at(9),
+                from,
+                address,
+            };
+            let policy: serde_json::Value =
+                serde_json::from_str(&custom_policy("https://d/k?a=b", terms)).unwrap();
+            let wanted = format!(
+                r#"{{"Statement":[{{"Condition":{condition},"Resource":"https://d/k?a=b"}}]}}"#
+            );
+            let wanted: serde_json::Value = serde_json::from_str(&wanted).unwrap();
+            assert_eq!(policy, wanted);
+        }
+    }
 
     #[test]
     fn a_key_is_taken_in_either_form_and_never_quoted() {

@@ -7,4 +7,4 @@ mod serve;
 mod signature;
 
 pub use serve::{Cdn, Distribution};
-pub use signature::Signer;
+pub use signature::{KeyGroup, Signer};

@@ -18,7 +18,7 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::signature::{Refusal, Signer, check};
+use super::signature::{KeyGroup, Refusal, check};
 
 #[derive(Debug)]
 pub struct Cdn {
@@ -31,7 +31,7 @@ pub struct Cdn {
 pub struct Distribution {
     pub s3: Client,
     pub bucket: String,
-    pub signer: Signer,
+    pub keys: KeyGroup,
 }
 
 struct Shared {
@@ -213,8 +213,8 @@ fn allowed(shared: &Shared, uri: &Uri, client: IpAddr) -> Result<(), Refusal> {
         .unwrap_or_default()
         .as_secs();
     let query = uri.query().unwrap_or_default();
-    let signer = &shared.distribution.signer;
-    check(signer, &shared.base, uri.path(), query, client, now)
+    let keys = &shared.distribution.keys;
+    check(keys, &shared.base, uri.path(), query, client, now)
 }
 
 fn key(path: &str) -> Option<String> {

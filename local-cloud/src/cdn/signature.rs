@@ -5,6 +5,7 @@
 //! pattern and conditions.
 
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,11 +16,39 @@ use serde::Deserialize;
 use sha1::Sha1;
 use wildmatch::WildMatch;
 
-/// The one key of the trusted key group.
+/// A key of the trusted key group.
 #[derive(Debug, Clone)]
 pub struct Signer {
     pub key_pair_id: String,
     pub key: RsaPublicKey,
+}
+
+/// The trusted key group. Keys come and go while URLs are being checked: that is how one is changed
+/// without a gap.
+#[derive(Debug, Clone, Default)]
+pub struct KeyGroup(Arc<RwLock<Vec<Signer>>>);
+
+impl KeyGroup {
+    pub fn trust(&self, signer: Signer) {
+        self.distrust(&signer.key_pair_id);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(signer);
+    }
+
+    pub fn distrust(&self, key_pair_id: &str) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|signer| signer.key_pair_id != key_pair_id);
+    }
+
+    fn key(&self, key_pair_id: &str) -> Option<RsaPublicKey> {
+        let signers = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let signer = signers.iter().find(|s| s.key_pair_id == key_pair_id)?;
+        Some(signer.key.clone())
+    }
 }
 
 /// Why a request is answered with 403.
@@ -41,7 +70,7 @@ pub enum Refusal {
 /// May this request be served? `base` is the distribution's scheme and host, `path` and `query`
 /// are as they came, still encoded. `now` is in seconds since 1970.
 pub fn check(
-    signer: &Signer,
+    group: &KeyGroup,
     base: &str,
     path: &str,
     query: &str,
@@ -60,9 +89,9 @@ pub fn check(
             _ => signed.push(pair),
         }
     }
-    if key_pair_id.ok_or(Refusal::MissingKey)? != signer.key_pair_id {
-        return Err(Refusal::UnknownKey);
-    }
+    let key = group
+        .key(key_pair_id.ok_or(Refusal::MissingKey)?)
+        .ok_or(Refusal::UnknownKey)?;
     let mut resource = format!("{base}{path}");
     if !signed.is_empty() {
         resource = format!("{resource}?{}", signed.join("&"));
@@ -76,7 +105,7 @@ pub fn check(
         .and_then(decode)
         .and_then(|bytes| Signature::try_from(bytes.as_slice()).ok())
         .ok_or(Refusal::MalformedSignature)?;
-    VerifyingKey::<Sha1>::new(signer.key.clone())
+    VerifyingKey::<Sha1>::new(key)
         .verify(&document, &signature)
         .map_err(|_| Refusal::WrongSignature)?;
     allows(&document, &resource, client, now)

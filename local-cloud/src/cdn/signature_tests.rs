@@ -16,10 +16,16 @@ const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 static KEYS: LazyLock<[RsaPrivateKey; 2]> =
     LazyLock::new(|| [0, 1].map(|_| RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap()));
 
-fn signer() -> Signer {
+fn group() -> KeyGroup {
+    let group = KeyGroup::default();
+    group.trust(signer("K1", 0));
+    group
+}
+
+fn signer(id: &str, key: usize) -> Signer {
     Signer {
-        key_pair_id: "K1".into(),
-        key: KEYS[0].to_public_key(),
+        key_pair_id: id.into(),
+        key: KEYS[key].to_public_key(),
     }
 }
 
@@ -51,7 +57,7 @@ fn custom_query(document: &str) -> String {
 }
 
 fn checked(path: &str, query: &str) -> Result<(), Refusal> {
-    check(&signer(), BASE, path, query, CLIENT, NOW)
+    check(&group(), BASE, path, query, CLIENT, NOW)
 }
 
 #[test]
@@ -121,6 +127,26 @@ fn a_canned_policy_opens_exactly_its_url_until_it_expires() {
     ] {
         assert_eq!(checked(path, &query), Err(refusal), "{what}");
     }
+}
+
+#[test]
+fn a_key_is_changed_without_a_gap() {
+    let group = group();
+    let resource = format!("{BASE}{PATH}");
+    let old = canned_query(&KEYS[0], &resource, NOW + 1);
+    let new = canned_query(&KEYS[1], &resource, NOW + 1).replace("=K1", "=K2");
+    let checked = |query: &str| check(&group, BASE, PATH, query, CLIENT, NOW);
+    assert_eq!(
+        (checked(&old), checked(&new)),
+        (Ok(()), Err(Refusal::UnknownKey))
+    );
+    group.trust(signer("K2", 1));
+    assert_eq!((checked(&old), checked(&new)), (Ok(()), Ok(())));
+    group.distrust("K1");
+    assert_eq!(
+        (checked(&old), checked(&new)),
+        (Err(Refusal::UnknownKey), Ok(()))
+    );
 }
 
 #[test]

@@ -14,6 +14,9 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 output "log_groups" {
-  description = "By writer."
-  value       = { for writer, group in aws_cloudwatch_log_group.this : writer => { name = group.name, arn = group.arn } }
+  description = "By writer. The ARN is made from the name, so that policies are complete at plan time."
+  value = { for writer, group in aws_cloudwatch_log_group.this : writer => {
+    name = group.name
+    arn  = "${var.log_group_arns}:${group.name}"
+  } }
 }

@@ -23,6 +23,11 @@ variable "retention_days" {
   }
 }
 
+variable "log_group_arns" {
+  type        = string
+  description = "What a log group's ARN begins with, up to its name."
+}
+
 variable "emails" {
   type        = set(string)
   description = "Who gets the alarms; each address confirms once."

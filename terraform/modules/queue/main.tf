@@ -1,4 +1,4 @@
-# The tasks queue feeds the agents; the events queue feeds the ingest function. Each has a
+# The tasks queue feeds the agents; the events queue, which S3 writes to, feeds the ingest function. Each has a
 # dead-letter queue, and only it may send there.
 
 locals {

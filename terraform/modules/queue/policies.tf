@@ -26,7 +26,7 @@ data "aws_iam_policy_document" "events" {
   source_policy_documents = [data.aws_iam_policy_document.tls["events"].json]
 
   statement {
-    sid       = "UploadsAreAnnounced"
+    sid       = "BucketsTellWhatHappened"
     actions   = ["sqs:SendMessage"]
     resources = [var.arns.events]
 
@@ -38,7 +38,7 @@ data "aws_iam_policy_document" "events" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [var.uploads_bucket_arn]
+      values   = var.bucket_arns
     }
 
     condition {

@@ -8,9 +8,9 @@ variable "arns" {
   description = "The queues' ARNs, made from their names."
 }
 
-variable "uploads_bucket_arn" {
-  type        = string
-  description = "The bucket that may write to the events queue."
+variable "bucket_arns" {
+  type        = list(string)
+  description = "The buckets that may write to the events queue."
 }
 
 variable "ingest_timeout_seconds" {

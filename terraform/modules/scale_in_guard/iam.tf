@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "guard" {
 }
 
 # What Lambda needs to run it: its log, and network interfaces in the VPC. EC2 has no narrower
-# resource for an interface that does not exist yet; the condition on the subnets narrows what it can.
+# resource for an interface that does not exist yet.
 data "aws_iam_policy_document" "platform" {
   #checkov:skip=CKV_AWS_111:interfaces do not exist before they are made, so EC2 takes no narrower resource
   #checkov:skip=CKV_AWS_356:describing network interfaces cannot be narrowed

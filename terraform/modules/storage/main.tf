@@ -12,7 +12,7 @@ resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_144:the record of a video is reproducible from its upload, and the uploader has that
   #checkov:skip=CKV_AWS_18:uploads and results log to the logs bucket (below, by for_each); the logs bucket would log itself
   #checkov:skip=CKV2_AWS_61:every bucket has a lifecycle in lifecycle.tf
-  #checkov:skip=CKV2_AWS_62:uploads notifies its queue (below); nothing waits for the other two
+  #checkov:skip=CKV2_AWS_62:uploads and results notify the events queue (below); nothing waits for the logs
   for_each = var.names
 
   bucket        = each.value
@@ -85,5 +85,18 @@ resource "aws_s3_bucket_notification" "uploads" {
     queue_arn     = var.events_queue_arn
     events        = ["s3:ObjectCreated:*"]
     filter_prefix = "uploads/"
+  }
+}
+
+# What a caller deleted must be gone from the CDN's edges too. What the lifecycle removes is not told:
+# it is older than any edge keeps it.
+resource "aws_s3_bucket_notification" "results" {
+  bucket = aws_s3_bucket.this["results"].id
+
+  queue {
+    id            = "deleted-results"
+    queue_arn     = var.events_queue_arn
+    events        = ["s3:ObjectRemoved:*"]
+    filter_prefix = "results/"
   }
 }

@@ -99,7 +99,7 @@ resource "aws_lambda_function" "ingest" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.platform, aws_iam_role_policy.ingest]
+  depends_on = [aws_iam_role_policy.platform, aws_iam_role_policy.ingest, aws_iam_role_policy.ingest_edges]
 }
 
 resource "aws_lambda_event_source_mapping" "events" {

@@ -100,6 +100,16 @@ data "aws_iam_policy_document" "ingest" {
   }
 }
 
+# Also its code's, but apart: the distribution's ARN is known only once it exists, and so would the
+# whole policy be.
+data "aws_iam_policy_document" "ingest_edges" {
+  statement {
+    sid       = "TakeDeletedVideosFromTheEdges"
+    actions   = ["cloudfront:CreateInvalidation"]
+    resources = [var.distribution_arn]
+  }
+}
+
 # What Lambda needs to run each: its log, and for one the VPC, for the other its queue.
 data "aws_iam_policy_document" "platform" {
   #checkov:skip=CKV_AWS_111:interfaces do not exist before they are made, so EC2 takes no narrower resource
@@ -170,6 +180,12 @@ resource "aws_iam_role_policy" "ingest" {
   name   = "code"
   role   = aws_iam_role.this["ingest"].id
   policy = data.aws_iam_policy_document.ingest.json
+}
+
+resource "aws_iam_role_policy" "ingest_edges" {
+  name   = "edges"
+  role   = aws_iam_role.this["ingest"].id
+  policy = data.aws_iam_policy_document.ingest_edges.json
 }
 
 resource "aws_iam_role_policy" "platform" {

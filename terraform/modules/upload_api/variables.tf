@@ -52,6 +52,11 @@ variable "events_queue_arn" {
   description = "The queue that feeds the ingest function, known once it exists."
 }
 
+variable "distribution_arn" {
+  type        = string
+  description = "The CDN's distribution, whose edges must forget what was deleted."
+}
+
 variable "metrics_namespace" {
   type        = string
   description = "The one CloudWatch namespace that the functions may write to."

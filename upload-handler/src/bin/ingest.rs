@@ -8,6 +8,7 @@ use fleet_core::config::{Lookup, from_env};
 use lambda_runtime::{LambdaEvent, service_fn};
 use upload_handler::ingest::Ingest;
 use upload_handler::ingest::config::Config;
+use upload_handler::ingest::edges::Edges;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -26,6 +27,11 @@ async fn main() -> anyhow::Result<()> {
         s3: aws_sdk_s3::Client::new(&aws),
         uploads_bucket: config.uploads_bucket,
         bytes_per_work_second: config.bytes_per_work_second,
+        edges: config.edges.map(|edges| Edges {
+            client: aws_sdk_cloudfront::Client::new(&aws),
+            distribution: edges.distribution,
+            results_bucket: edges.results_bucket,
+        }),
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
         let ingest = ingest.clone();

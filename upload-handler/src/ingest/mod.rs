@@ -1,10 +1,12 @@
-//! From "an object was created" to "there is work": the step between S3 and the task queue.
+//! From "an object was created" to "there is work": the step between S3 and the task queue. And from
+//! "a result was removed" to the CDN's edges, which must forget it.
 //!
 //! Every step may be repeated. The row decides once (a conditional write), the FIFO queue forgets
 //! duplicates for five minutes, and Redis does for ever after.
 
 pub mod config;
 pub mod decide;
+pub mod edges;
 pub mod event;
 
 use std::num::NonZeroU64;
@@ -21,7 +23,8 @@ use fleet_core::{Task, TenantId, VideoId, VideoState, keys};
 use thiserror::Error;
 
 use decide::{Created, Verdict, Why, decide, estimated_work_seconds};
-use event::{EventError, created_objects};
+use edges::{Edges, EdgesError};
+use event::{EventError, Happened, happened};
 
 pub struct Ingest {
     pub videos: Videos,
@@ -30,6 +33,8 @@ pub struct Ingest {
     pub s3: aws_sdk_s3::Client,
     pub uploads_bucket: String,
     pub bytes_per_work_second: NonZeroU64,
+    /// None where there is no CDN to tell of deletions.
+    pub edges: Option<Edges>,
 }
 
 #[derive(Debug, Error)]
@@ -40,6 +45,8 @@ enum IngestError {
     Videos(#[from] VideosError),
     #[error(transparent)]
     Send(#[from] SendError),
+    #[error(transparent)]
+    Edges(#[from] EdgesError),
     #[error("delete an object of the wrong size: {0}")]
     Delete(String),
 }
@@ -52,7 +59,7 @@ impl Ingest {
             let body = message.body.unwrap_or_default();
             if let Err(error) = self.message(&body).await {
                 let message = message.message_id.unwrap_or_default();
-                tracing::error!(message, %error, "could not handle an upload event");
+                tracing::error!(message, %error, "could not handle an event of S3's");
                 let mut failure = BatchItemFailure::default();
                 failure.item_identifier = message;
                 failures.push(failure);
@@ -64,8 +71,20 @@ impl Ingest {
     }
 
     async fn message(&self, body: &str) -> Result<(), IngestError> {
-        for object in created_objects(body)? {
-            self.object(&object).await?;
+        for happened in happened(body)? {
+            match happened {
+                Happened::Created(object) => self.object(&object).await?,
+                Happened::Removed { bucket, key } => self.removed(&bucket, &key).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn removed(&self, bucket: &str, key: &str) -> Result<(), IngestError> {
+        let edges = self.edges.as_ref();
+        let edges = edges.filter(|edges| edges.results_bucket == bucket);
+        if let (Some(edges), Some((tenant, video))) = (edges, keys::parse_result(key)) {
+            edges.forget(&tenant, &video).await?;
         }
         Ok(())
     }

@@ -9,7 +9,10 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType,
 };
-use aws_sdk_s3::types::{NotificationConfiguration, QueueConfiguration};
+use aws_sdk_s3::types::{
+    FilterRule, FilterRuleName, NotificationConfiguration, NotificationConfigurationFilter,
+    QueueConfiguration, S3KeyFilter,
+};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use aws_smithy_types::DateTime;
 use fleet_aws::row::Progress;
@@ -115,22 +118,43 @@ impl Cloud {
             s3: self.s3.clone(),
             uploads_bucket: self.uploads.clone(),
             bytes_per_work_second: 5_000_000.try_into().unwrap(),
+            edges: None,
         }
     }
 
     /// S3 tells the events queue about every object in the uploads bucket, as Terraform sets it up.
     pub async fn notify(&self) {
+        self.notify_of(&self.uploads, "s3:ObjectCreated:*", "")
+            .await;
+    }
+
+    /// And about every result that was removed.
+    pub async fn notify_of_removals(&self) {
+        self.notify_of(&self.results, "s3:ObjectRemoved:*", "results/")
+            .await;
+    }
+
+    async fn notify_of(&self, bucket: &str, event: &str, prefix: &str) {
         let arn = self
             .queue_attribute(&self.events_url, QueueAttributeName::QueueArn)
             .await;
+        let rule = FilterRule::builder()
+            .name(FilterRuleName::Prefix)
+            .value(prefix);
+        let filter = S3KeyFilter::builder().filter_rules(rule.build()).build();
         let queue = QueueConfiguration::builder()
             .queue_arn(arn)
-            .events("s3:ObjectCreated:*".into())
+            .events(event.into())
+            .filter(
+                NotificationConfigurationFilter::builder()
+                    .key(filter)
+                    .build(),
+            )
             .build()
             .unwrap();
         self.s3
             .put_bucket_notification_configuration()
-            .bucket(&self.uploads)
+            .bucket(bucket)
             .notification_configuration(
                 NotificationConfiguration::builder()
                     .queue_configurations(queue)

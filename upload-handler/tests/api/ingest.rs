@@ -5,19 +5,24 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use fleet_aws::videos::Change;
 use fleet_core::{Task, VideoState};
 use serde_json::{Value, json};
+use upload_handler::ingest::Ingest;
 
 use crate::client::{Client, put};
 use crate::cloud::Cloud;
 
 /// The event that Lambda would make of these bodies, and the ids of those that must come again.
 async fn deliver(cloud: &Cloud, bodies: &[String]) -> Vec<String> {
+    deliver_to(&cloud.ingest(), bodies).await
+}
+
+async fn deliver_to(ingest: &Ingest, bodies: &[String]) -> Vec<String> {
     let records: Vec<Value> = bodies
         .iter()
         .enumerate()
         .map(|(i, body)| json!({ "messageId": format!("m{i}"), "body": body, "attributes": {} }))
         .collect();
     let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
-    let response = cloud.ingest().handle(event).await;
+    let response = ingest.handle(event).await;
     response
         .batch_item_failures
         .into_iter()

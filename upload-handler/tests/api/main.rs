@@ -5,6 +5,7 @@ mod binaries;
 mod client;
 mod cloud;
 mod contract;
+mod edges;
 mod emulator;
 mod ingest;
 mod problems;
