@@ -159,7 +159,7 @@ fn slice_is_intra(payload: &[u8]) -> bool {
     let mut golomb = || -> Option<u32> {
         let zeros = bits.by_ref().take(33).position(|bit| bit == 1)? as u32;
         let rest = (0..zeros).try_fold(0u32, |n, _| Some(n << 1 | u32::from(bits.next()?)))?;
-        Some((1u32.checked_shl(zeros)? - 1).checked_add(rest)?)
+        (1u32.checked_shl(zeros)? - 1).checked_add(rest)
     };
     let _first_mb = golomb();
     // 2: I, 4: SI; five more where all slices of the picture are alike.
