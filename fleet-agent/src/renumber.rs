@@ -96,7 +96,7 @@ async fn copy(
     let gone = |_| Ended::Trouble("the upload stopped".into());
     for batch in batches(&old.entries, old.entries_len) {
         let bytes = splice::range(&context.store, from, batch.start, batch.len).await?;
-        for (entry, image) in batch.entries.zip(&images[batch.first..]) {
+        for (entry, image) in batch.entries.into_iter().zip(&images[batch.first..]) {
             let header = writer.entry(&image.file, entry.crc32, entry.size)?;
             let end = entry.end - batch.start;
             let data = bytes.slice((end - entry.size) as usize..end as usize);
@@ -112,12 +112,12 @@ async fn copy(
     Ok(writer.index())
 }
 
-struct Batch<I> {
+struct Batch {
     start: u64,
     len: u64,
     /// Of its first entry, among all.
     first: usize,
-    entries: I,
+    entries: Vec<Placed>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +129,7 @@ struct Placed {
 }
 
 /// Neighbouring entries that are read with one request.
-fn batches(entries: &[Entry], total: u64) -> Vec<Batch<impl Iterator<Item = Placed> + use<>>> {
+fn batches(entries: &[Entry], total: u64) -> Vec<Batch> {
     let ends = entries
         .iter()
         .skip(1)
@@ -156,7 +156,7 @@ fn batches(entries: &[Entry], total: u64) -> Vec<Batch<impl Iterator<Item = Plac
             start,
             len: placed[last].end - start,
             first,
-            entries: placed[first..=last].to_vec().into_iter(),
+            entries: placed[first..=last].to_vec(),
         });
         first = last + 1;
     }
@@ -183,7 +183,7 @@ mod tests {
             assert_eq!(batch.start, at);
             assert_eq!(batch.first, seen.len());
             at += batch.len;
-            seen.extend(batch.entries.map(|e| (e.crc32, e.size)));
+            seen.extend(batch.entries.iter().map(|e| (e.crc32, e.size)));
         }
         assert_eq!(at, index.entries_len);
         let expected: Vec<_> = index.entries.iter().map(|e| (e.crc32, e.size)).collect();

@@ -233,7 +233,14 @@ fn by_frame(
         }
         (_, None) => self::wanted(probe, options, images, area),
     };
-    let picked = pick(&area.entries(probe, fits), area, wanted, options);
+    let mut entries = area.entries(probe, fits);
+    if scenes && area.start > 0 {
+        // The range's first frame is an image, and the first segment's. That there is one before a
+        // boundary is sure only from the second entry point on: the first is such a frame.
+        let first = area.entries(probe, |_| true).first().map(|e| e.point.pts);
+        entries.retain(|e| Some(e.point.pts) != first);
+    }
+    let picked = pick(&entries, area, wanted, options);
     let mut segments = vec![PlannedSegment {
         entry: first_entry(probe, area, scenes).filter(|_| options.forced_segments != Some(1)),
         first_frame: Some(0),

@@ -345,9 +345,20 @@ mod tests {
         let scenes = Request::new(Selection::Scenes {
             threshold: Ratio::new(1, 3),
         });
+        let late = Request {
+            range: Some(TimeRange {
+                start: Ratio::new(1, 2),
+                end: None,
+            }),
+            ..scenes.clone()
+        };
         let scenes = plan(&probe, &scenes, &forced(3)).unwrap().segments;
         assert_eq!(scenes[1].entry.unwrap().pts, 950);
         assert_eq!(scenes[1].start_rel, Some(1000));
+        // There may be no frame between the range's start and its first entry point.
+        let late = plan(&probe, &late, &forced(3)).unwrap().segments;
+        let starts: Vec<_> = late.iter().map(|s| s.start_rel).collect();
+        assert_eq!(starts, [None, Some(5000)]);
         let once = Request {
             duplicates: Duplicates::Skip,
             ..fps(1, 1)

@@ -92,10 +92,9 @@ pub fn probe(mut probe: Probe, limits: &ProbeLimits) -> Option<Probe> {
 pub fn outcome(mut outcome: SegmentOutcome) -> SegmentOutcome {
     outcome.warnings.truncate(100);
     outcome.warnings.iter_mut().for_each(|w| *w = words(w));
-    for glimpse in [&mut outcome.opening, &mut outcome.beyond] {
-        if let Some(glimpse) = glimpse {
-            glimpse.md5 = words(&glimpse.md5);
-        }
+    let glimpses = [&mut outcome.opening, &mut outcome.beyond];
+    for glimpse in glimpses.into_iter().flatten() {
+        glimpse.md5 = words(&glimpse.md5);
     }
     outcome
 }
