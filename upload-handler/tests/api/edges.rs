@@ -4,8 +4,7 @@
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types::{
-    CookiePreference, DefaultCacheBehavior, DistributionConfig, ForwardedValues, ItemSelection,
-    Origin, Origins, S3OriginConfig, ViewerProtocolPolicy,
+    DefaultCacheBehavior, DistributionConfig, Origin, Origins, S3OriginConfig, ViewerProtocolPolicy,
 };
 use fleet_core::{TenantId, VideoId, keys};
 use serde_json::json;
@@ -15,6 +14,9 @@ use upload_handler::ingest::edges::Edges;
 use crate::client::Client as Caller;
 use crate::cloud::Cloud;
 
+/// A cache policy that AWS keeps for everybody.
+const CACHING_OPTIMIZED: &str = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+
 async fn distribution(cloud: &Cloud, client: &Client) -> String {
     let origin = Origin::builder()
         .id("results")
@@ -23,15 +25,10 @@ async fn distribution(cloud: &Cloud, client: &Client) -> String {
     let origins = Origins::builder()
         .quantity(1)
         .items(origin.build().unwrap());
-    let cookies = CookiePreference::builder().forward(ItemSelection::None);
-    let forwarded = ForwardedValues::builder()
-        .query_string(true)
-        .cookies(cookies.build().unwrap());
     let behaviour = DefaultCacheBehavior::builder()
         .target_origin_id("results")
         .viewer_protocol_policy(ViewerProtocolPolicy::HttpsOnly)
-        .min_ttl(0)
-        .forwarded_values(forwarded.build().unwrap());
+        .cache_policy_id(CACHING_OPTIMIZED);
     let config = DistributionConfig::builder()
         .caller_reference(&cloud.name)
         .comment(&cloud.name)
