@@ -328,6 +328,7 @@ run "observability" {
   }
 
   variables {
+    log_group_arns         = "arn:aws:logs:r:1:log-group"
     kms_key_arn            = "arn:aws:kms:r:1:key/k"
     retention_days         = 30
     emails                 = ["someone@example.com"]
@@ -378,6 +379,7 @@ run "a_retention_that_cloudwatch_does_not_know_is_refused" {
   }
 
   variables {
+    log_group_arns         = "arn:aws:logs:r:1:log-group"
     kms_key_arn            = "arn:aws:kms:r:1:key/k"
     retention_days         = 0
     emails                 = []
