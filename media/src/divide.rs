@@ -167,13 +167,17 @@ fn by_time(
     for entry in picked {
         let rel = entry.point.pts.saturating_sub(probe.first_pts);
         let first_image = times.count_before(clock.seconds(rel));
-        let last = segments.last_mut().expect("never empty");
         // A segment without a single requested time would be work for nothing.
+        if let [.., before, last] = segments.as_mut_slice()
+            && first_image == last.first_image
+        {
+            before.end_rel = Some(rel);
+            last.entry = Some(entry.point);
+            last.start_rel = Some(rel);
+            continue;
+        }
+        let last = segments.last_mut().expect("never empty");
         if first_image == last.first_image {
-            if last.entry.is_some() {
-                last.entry = Some(entry.point);
-                last.start_rel = Some(rel);
-            }
             continue;
         }
         last.end_rel = Some(rel);
