@@ -3,7 +3,7 @@
 //! Both are linear, so one step does it: a table for luma, and a small matrix on chroma whose luma
 //! part is worked out once for each chroma sample. No trip through RGB.
 
-use crate::ffi::{Plane, Subsampling};
+use crate::planes::{Plane, Subsampling};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Matrix {

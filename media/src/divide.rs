@@ -21,7 +21,7 @@ pub fn divide(
 ) -> Divided {
     let clock = Clock::new(probe.time_base);
     let one = |reason: String| Divided {
-        segments: vec![whole()],
+        segments: vec![PlannedSegment::default()],
         reason,
     };
     if probe.entries.is_empty() {
@@ -42,17 +42,6 @@ pub fn divide(
             Divided { segments, reason }
         }
         None => by_frame(probe, request, &area, options).unwrap_or_else(|why| one(why.to_owned())),
-    }
-}
-
-fn whole() -> PlannedSegment {
-    PlannedSegment {
-        entry: None,
-        start_rel: None,
-        end_rel: None,
-        first_image: 0,
-        images: None,
-        first_frame: None,
     }
 }
 
@@ -163,7 +152,7 @@ fn by_time(
     picked: Vec<&Entry>,
     exact: bool,
 ) -> Vec<PlannedSegment> {
-    let mut segments = vec![whole()];
+    let mut segments = vec![PlannedSegment::default()];
     for entry in picked {
         let rel = entry.point.pts.saturating_sub(probe.first_pts);
         let first_image = times.count_before(clock.seconds(rel));
@@ -186,7 +175,7 @@ fn by_time(
             entry: Some(entry.point),
             start_rel: Some(rel),
             first_image,
-            ..whole()
+            ..PlannedSegment::default()
         });
     }
     segments
@@ -248,7 +237,7 @@ fn by_frame(
     let mut segments = vec![PlannedSegment {
         entry: first_entry(probe, area, scenes).filter(|_| options.forced_segments != Some(1)),
         first_frame: Some(0),
-        ..whole()
+        ..PlannedSegment::default()
     }];
     for entry in picked {
         let rel = area.rel(&entry.point);
@@ -269,7 +258,7 @@ fn by_frame(
             start_rel: Some(rel),
             first_image,
             first_frame: frames.filter(|_| every.is_some()),
-            ..whole()
+            ..PlannedSegment::default()
         });
     }
     let reason = match segments.len() {

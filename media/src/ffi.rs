@@ -13,6 +13,8 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::packet::Ref;
 use ffmpeg_next::{Error, Packet, codec, frame, software};
 
+use crate::planes::{Plane, Subsampling};
+
 /// The largest single block FFmpeg may allocate; headers cannot talk it into more.
 const MAX_ALLOC: usize = 1 << 30;
 
@@ -321,25 +323,6 @@ pub fn set_colors(scaler: &mut software::scaling::Context, from: (c_int, bool), 
     }
 }
 
-/// How many times the chroma planes are smaller than luma.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subsampling {
-    S444,
-    S422,
-    S420,
-    S440,
-    Gray,
-}
-
-/// One 8-bit plane, rows one after the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plane {
-    pub width: usize,
-    pub height: usize,
-    pub stride: usize,
-    pub data: Vec<u8>,
-}
-
 /// A reusable libjpeg-turbo compressor.
 pub struct JpegEncoder {
     handle: turbojpeg_sys::tjhandle,
@@ -393,11 +376,7 @@ impl JpegEncoder {
         let planes = if width % dx == 0 && height % dy == 0 {
             planes
         } else {
-            let luma = pad(
-                &planes[0],
-                width.next_multiple_of(dx),
-                height.next_multiple_of(dy),
-            );
+            let luma = planes[0].padded(width.next_multiple_of(dx), height.next_multiple_of(dy));
             padded = [&[luma][..], &planes[1..count]].concat();
             &padded
         };
@@ -429,22 +408,6 @@ impl JpegEncoder {
             out.truncate(size as usize);
             Ok(out)
         }
-    }
-}
-
-/// Repeats the last column and row.
-fn pad(plane: &Plane, width: usize, height: usize) -> Plane {
-    let mut data = Vec::with_capacity(width * height);
-    for y in 0..height {
-        let row = &plane.data[y.min(plane.height - 1) * plane.stride..][..plane.width];
-        data.extend_from_slice(row);
-        data.resize((y + 1) * width, row[plane.width - 1]);
-    }
-    Plane {
-        width,
-        height,
-        stride: width,
-        data,
     }
 }
 

@@ -25,6 +25,7 @@ mod mp4;
 mod orient;
 mod picture;
 mod plan;
+mod planes;
 mod positions;
 mod probe;
 mod request;

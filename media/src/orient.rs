@@ -1,6 +1,6 @@
 //! Turning and mirroring, from the container's display matrix to planes of samples. Pure.
 
-use crate::ffi::{Plane, Subsampling};
+use crate::planes::{Plane, Subsampling};
 
 /// Turn clockwise by `rotation`, then mirror left to right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

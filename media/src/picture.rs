@@ -8,8 +8,9 @@ use ffmpeg_next::software::scaling::{Context, Flags};
 
 use crate::color::{Coding, Matrix, Samples, to_jpeg};
 use crate::error::{MediaError, RejectReason};
-use crate::ffi::{self, JpegEncoder, Plane, Subsampling};
+use crate::ffi::{self, JpegEncoder};
 use crate::orient::Orientation;
+use crate::planes::{Plane, Subsampling};
 use crate::request::{Format, ImageOptions};
 use crate::size::{Sizing, sizing};
 use crate::still;

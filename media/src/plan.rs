@@ -52,8 +52,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
-/// A range of requested times, from this segment's boundary up to the next one's; or of frames.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A range of requested times, from this segment's boundary up to the next one's; or of frames. The
+/// default is the whole video.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlannedSegment {
     /// Where decoding starts; None: with the file.
     pub entry: Option<EntryPoint>,

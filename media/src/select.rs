@@ -182,17 +182,6 @@ mod tests {
 
     const CLOCK: fn() -> Clock = || Clock::new((1, 1));
 
-    fn whole() -> PlannedSegment {
-        PlannedSegment {
-            entry: None,
-            start_rel: None,
-            end_rel: None,
-            first_image: 0,
-            images: None,
-            first_frame: None,
-        }
-    }
-
     /// Which frame each image is of, the slow and the streaming way.
     fn both(
         times: &Times,
@@ -254,7 +243,7 @@ mod tests {
                 range,
                 ..Request::new(selection.clone())
             };
-            let mut picker = FramePicker::new(&request, &whole(), CLOCK());
+            let mut picker = FramePicker::new(&request, &PlannedSegment::default(), CLOCK());
             let mut got = Vec::new();
             for (at, key, score) in frames {
                 if let Some(index) = picker.choose(Time::from_integer(at), key, || score) {
@@ -288,7 +277,11 @@ mod tests {
     /// A stream may begin with frames that are no keyframes: an edit list, a cut.
     #[test]
     fn a_stream_that_begins_without_a_keyframe_gives_its_keyframes() {
-        let mut picker = FramePicker::new(&Request::new(Selection::Keyframes), &whole(), CLOCK());
+        let mut picker = FramePicker::new(
+            &Request::new(Selection::Keyframes),
+            &PlannedSegment::default(),
+            CLOCK(),
+        );
         let mut choose = |at: i128, key| picker.choose(Time::new(at, 1), key, || 0.0);
         assert_eq!(choose(0, false), None);
         assert_eq!(choose(1, true), Some(0));
@@ -303,7 +296,7 @@ mod tests {
             end_rel: Some(16),
             first_image: 4,
             first_frame: Some(11),
-            ..whole()
+            ..PlannedSegment::default()
         };
         let request = Request::new(Selection::EveryNth(3));
         let mut picker = FramePicker::new(&request, &planned, CLOCK());

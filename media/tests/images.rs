@@ -8,7 +8,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use clips::clips;
+use clips::{clips, ffmpeg};
 use common::*;
 use media::{Fit, Format, ImageOptions, PlanOptions, Request, Selection, plan};
 use num_rational::Ratio;
@@ -25,30 +25,8 @@ fn psnr(a: &[u8], b: &[u8]) -> f64 {
 }
 
 fn ffmpeg_rgb(path: &Path, filter: &str) -> Vec<u8> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-i"])
-        .arg(path)
-        .args([
-            "-map",
-            "0:v:0",
-            "-vf",
-            filter,
-            "-frames:v",
-            "1",
-            "-pix_fmt",
-            "rgb24",
-            "-f",
-            "rawvideo",
-            "-",
-        ])
-        .output()
-        .expect("run ffmpeg");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
+    let picture = ["-frames:v", "1", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"];
+    ffmpeg(&[], path, &["-map", "0:v:0", "-vf", filter], &picture)
 }
 
 fn webp_by_ffmpeg(video: &Path, filter: &str, out: &Path) {

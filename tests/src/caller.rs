@@ -110,6 +110,19 @@ impl Caller {
             .to_owned())
     }
 
+    /// From upload to archive; a video that does not become done is an error with its reason.
+    pub async fn archive_of(&self, name: &str, bytes: Bytes, spec: &Value) -> Result<Bytes> {
+        let id = self.submit(name, bytes, spec).await?;
+        let ended = self.ended(&id).await?;
+        ensure!(
+            ended["state"] == "done",
+            "{} {}",
+            ended["state"],
+            ended["failure"]
+        );
+        self.download(&id, "archive").await
+    }
+
     /// Polls until the video has ended, however it ended.
     pub async fn ended(&self, id: &str) -> Result<Value> {
         let started = Instant::now();

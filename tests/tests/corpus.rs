@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use fleet_tests::caller::Caller;
 use fleet_tests::corpus::{self, Video};
 use fleet_tests::{archive, fleet};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -50,7 +49,11 @@ async fn everything(agents: usize, videos: &[Video]) -> Result<Vec<Result<Bytes,
         .map(|video| {
             let caller = caller.clone();
             async move {
-                Ok::<_, anyhow::Error>(one(&caller, &video).await.map_err(|e| format!("{e:#}")))
+                let spec = json!({ "select": { "fps": 1 } });
+                let made = caller
+                    .archive_of(&video.name(), video.bytes()?, &spec)
+                    .await;
+                Ok::<_, anyhow::Error>(made.map_err(|e| format!("{e:#}")))
             }
         })
         .buffered(AT_ONCE)
@@ -59,19 +62,6 @@ async fn everything(agents: usize, videos: &[Video]) -> Result<Vec<Result<Bytes,
     fleet::queues_are_clean(&cloud).await?;
     cloud.shutdown().await;
     Ok(archives)
-}
-
-async fn one(caller: &Caller, video: &Video) -> Result<Bytes> {
-    let spec = json!({ "select": { "fps": 1 } });
-    let id = caller.submit(&video.name(), video.bytes()?, &spec).await?;
-    let ended = caller.ended(&id).await?;
-    ensure!(
-        ended["state"] == "done",
-        "{} {}",
-        ended["state"],
-        ended["failure"]
-    );
-    caller.download(&id, "archive").await
 }
 
 fn check(

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use fleet_tests::caller::Caller;
 use fleet_tests::reference::{CLIP, Clip, HEIGHT, WIDTH, look, luma, output, turned};
 use fleet_tests::{archive, corpus, fleet};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -132,7 +131,12 @@ async fn everything(agents: usize, segment_pixels: &str, clip: &Bytes) -> Result
     let archives = stream::iter(specs)
         .map(|(name, spec)| {
             let (caller, clip) = (caller.clone(), clip.clone());
-            async move { one(&caller, &clip, &spec).await.context(name) }
+            async move {
+                caller
+                    .archive_of("clip.mp4", clip, &spec)
+                    .await
+                    .context(name)
+            }
         })
         .buffered(AT_ONCE)
         .try_collect()
@@ -140,18 +144,6 @@ async fn everything(agents: usize, segment_pixels: &str, clip: &Bytes) -> Result
     fleet::queues_are_clean(&cloud).await?;
     cloud.shutdown().await;
     Ok(archives)
-}
-
-async fn one(caller: &Caller, clip: &Bytes, spec: &Value) -> Result<Bytes> {
-    let id = caller.submit("clip.mp4", clip.clone(), spec).await?;
-    let ended = caller.ended(&id).await?;
-    ensure!(
-        ended["state"] == "done",
-        "{} {}",
-        ended["state"],
-        ended["failure"]
-    );
-    caller.download(&id, "archive").await
 }
 
 fn compare(clip: &Clip, expected: &[usize], many: &Bytes, one: &Bytes) -> Result<usize> {
@@ -261,7 +253,8 @@ async fn sizes_and_turns_are_as_asked() -> Result<()> {
         ),
     ] {
         let spec = json!({ "select": { "timestamps": [0] }, "image": image });
-        let bytes = one(&caller, &std::fs::read(clip)?.into(), &spec).await?;
+        let clip = std::fs::read(clip)?.into();
+        let bytes = caller.archive_of("clip.mp4", clip, &spec).await?;
         let contents = archive::read(&bytes)?;
         let manifest = archive::check_manifest(&contents)?;
         let listed = &manifest["images"][0];

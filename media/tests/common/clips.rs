@@ -23,30 +23,35 @@ pub fn clips() -> &'static Path {
 
 /// The md5 of each frame that ffmpeg's own filters choose: the rule is `fps` rounding up.
 pub fn ffmpeg_md5s(path: &Path, filter: &str) -> Vec<String> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-noautorotate", "-i"])
-        .arg(path)
-        .args([
-            "-map",
-            "0:v:0",
-            "-vf",
-            filter,
-            "-fps_mode",
-            "passthrough",
-            "-f",
-            "framemd5",
-            "-",
-        ])
-        .output()
-        .expect("run ffmpeg");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
+    let md5s = ["-fps_mode", "passthrough", "-f", "framemd5", "-"];
+    let out = ffmpeg(
+        &["-noautorotate"],
+        path,
+        &["-map", "0:v:0", "-vf", filter],
+        &md5s,
     );
-    let text = String::from_utf8(output.stdout).expect("text");
+    let text = String::from_utf8(out).expect("text");
     let lines = text.lines().filter(|l| !l.starts_with('#'));
     lines
         .map(|l| l.rsplit(',').next().expect("md5").trim().to_owned())
         .collect()
+}
+
+/// What ffmpeg writes to its standard output.
+pub fn ffmpeg(before: &[&str], path: &Path, filters: &[&str], output: &[&str]) -> Vec<u8> {
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin"])
+        .args(before)
+        .arg("-i")
+        .arg(path)
+        .args(filters)
+        .args(output)
+        .output()
+        .expect("run ffmpeg");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    made.stdout
 }
