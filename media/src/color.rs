@@ -1,7 +1,8 @@
 //! Planar YUV of any range, matrix and depth to what JPEG means: full range, BT.601. Pure.
 //!
-//! Both are linear, so one step does it: a table for luma, and a small matrix on chroma whose luma
-//! part is worked out once for each chroma sample. No trip through RGB.
+//! Both are linear, so one step does it: a factor for luma, and a small matrix on chroma whose luma
+//! part is worked out once for each chroma sample. No trip through RGB, and loops that compilers turn
+//! into vector instructions.
 
 use crate::planes::{Plane, Subsampling};
 
@@ -52,48 +53,83 @@ impl Samples<'_> {
     }
 }
 
-const BITS: i32 = 14;
+/// Fractional bits of a sum before it becomes a byte.
+const BITS: u32 = 6;
 
-struct Tables {
-    /// Sample to luma, 14 fractional bits.
-    luma: Vec<i32>,
-    /// Sample to centred chroma, 6 fractional bits.
-    chroma: Vec<i32>,
-    /// Rows: luma, Cb, Cr; columns: from Cb, from Cr. 14 fractional bits.
-    mix: [[i32; 2]; 3],
+/// Samples are shifted up to 16 bits, multiplied, and the product's upper half is taken: it has
+/// `BITS` fractional bits, and all of it fits 16-bit lanes, of which vector instructions have most.
+struct Factors {
+    /// From a sample's depth to 16 bits.
+    up: u32,
+    luma: u16,
+    /// Rounding, and luma's black level.
+    luma_offset: i16,
+    /// Rows: luma, Cb, Cr; columns: from Cb, from Cr.
+    mix: [[Signed; 2]; 3],
 }
 
-impl Tables {
+impl Factors {
     fn new(coding: Coding) -> Self {
-        let scale = f64::from(1u32 << (coding.depth - 8));
-        let max = f64::from((1u32 << coding.depth) - 1);
-        let count = 1usize << coding.depth;
-        let (zero, span) = if coding.full_range {
-            (0.0, max)
-        } else {
-            (16.0 * scale, 219.0 * scale)
+        let up = 16 - u32::from(coding.depth);
+        let max = f64::from(((1u32 << coding.depth) - 1) << up);
+        let (zero, luma_span, chroma_span) = match coding.full_range {
+            true => (0.0, max, max),
+            false => (16.0 * 256.0, 219.0 * 256.0, 224.0 * 256.0),
         };
-        let chroma_span = if coding.full_range {
-            max
-        } else {
-            224.0 * scale
-        };
-        let luma = |v: usize| (v as f64 - zero) * 255.0 / span;
-        let chroma = |v: usize| (v as f64 - 128.0 * scale) * 255.0 / chroma_span;
+        let one = f64::from(1u32 << (16 + BITS));
+        let luma = 255.0 / luma_span * one;
+        let mix = mix(coding.matrix).map(|row| row.map(|v| v * 255.0 / chroma_span * one));
         Self {
-            luma: (0..count).map(|v| fixed(luma(v), BITS)).collect(),
-            chroma: (0..count).map(|v| fixed(chroma(v), 6)).collect(),
-            mix: mix(coding.matrix),
+            up,
+            luma: luma.round() as u16,
+            luma_offset: (f64::from(1 << (BITS - 1)) - luma * zero / 65536.0).round() as i16,
+            mix: mix.map(|row| row.map(Signed::new)),
         }
     }
 }
 
-fn fixed(value: f64, bits: i32) -> i32 {
-    (value * f64::from(1 << bits)).round() as i32
+#[inline(always)]
+fn byte(sum: i16) -> u8 {
+    (sum >> BITS).clamp(0, 255) as u8
+}
+
+/// Unsigned, as samples are: only so do compilers see that the upper half of a product is wanted.
+#[inline(always)]
+fn times(sample: u16, factor: u16) -> i16 {
+    ((u32::from(sample) * u32::from(factor)) >> 16) as i16
+}
+
+/// A factor for samples that mean nothing at their middle, 2^15.
+#[derive(Clone, Copy)]
+struct Signed {
+    size: u16,
+    /// All ones where the factor is negative.
+    sign: i16,
+    /// What the middle gives, to be taken away.
+    middle: i16,
+}
+
+impl Signed {
+    fn new(factor: f64) -> Self {
+        let one = Self {
+            size: factor.abs().round() as u16,
+            sign: if factor < 0.0 { -1 } else { 0 },
+            middle: 0,
+        };
+        Self {
+            middle: one.times(0x8000),
+            ..one
+        }
+    }
+
+    #[inline(always)]
+    fn times(self, sample: u16) -> i16 {
+        (times(sample, self.size) ^ self.sign).wrapping_sub(self.sign)
+    }
 }
 
 /// What one unit of Cb and Cr in `matrix` adds to Y, Cb and Cr in BT.601.
-fn mix(matrix: Matrix) -> [[i32; 2]; 3] {
+fn mix(matrix: Matrix) -> [[f64; 2]; 3] {
     let (kr, kb) = matrix.weights();
     let kg = 1.0 - kr - kb;
     let (jr, jb) = Matrix::Bt601.weights();
@@ -103,123 +139,145 @@ fn mix(matrix: Matrix) -> [[i32; 2]; 3] {
         [0.0, -2.0 * (1.0 - kb) * kb / kg, 2.0 * (1.0 - kb)],
         [2.0 * (1.0 - kr), -2.0 * (1.0 - kr) * kr / kg, 0.0],
     ];
-    let mut out = [[0; 2]; 3];
+    let mut out = [[0.0; 2]; 3];
     for (column, [r, g, b]) in columns.into_iter().enumerate() {
         let y = jr * r + jg * g + jb * b;
-        out[0][column] = fixed(y, BITS);
-        out[1][column] = fixed((b - y) / (2.0 * (1.0 - jb)), BITS);
-        out[2][column] = fixed((r - y) / (2.0 * (1.0 - jr)), BITS);
+        out[0][column] = y;
+        out[1][column] = (b - y) / (2.0 * (1.0 - jb));
+        out[2][column] = (r - y) / (2.0 * (1.0 - jr));
     }
     out
 }
 
-/// Converts planes; `planes` holds one (grey) or three.
-pub fn to_jpeg(planes: &[Samples], subsampling: Subsampling, coding: Coding) -> Vec<Plane> {
+/// Converts planes; `planes` holds one (grey) or three. Buffers are taken from `spare`.
+pub fn to_jpeg(
+    planes: &[Samples],
+    subsampling: Subsampling,
+    coding: Coding,
+    spare: &mut Vec<Plane>,
+) -> Vec<Plane> {
     let deep = coding.depth > 8;
     let unchanged = coding.full_range && coding.matrix == Matrix::Bt601 && !deep;
+    let mut out: Vec<Plane> = planes.iter().map(|like| blank(like, spare)).collect();
     if unchanged {
-        return planes.iter().map(copy).collect();
+        for (to, from) in out.iter_mut().zip(planes) {
+            copy(from, to);
+        }
+        return out;
     }
-    let tables = Tables::new(coding);
-    if planes.len() < 3 {
-        return vec![grey(&planes[0], deep, &tables)];
-    }
+    let factors = Factors::new(coding);
+    let [luma, cb, cr] = out.as_mut_slice() else {
+        let none = vec![factors.luma_offset; planes[0].width];
+        for y in 0..planes[0].height {
+            let to = &mut out[0].data[y * none.len()..][..none.len()];
+            luma_row(planes[0].row(y, deep), deep, &none, &factors, to);
+        }
+        return out;
+    };
     let (dx, dy) = match subsampling {
         Subsampling::S420 => (1, 1),
         Subsampling::S422 => (1, 0),
         Subsampling::S440 => (0, 1),
         Subsampling::S444 | Subsampling::Gray => (0, 0),
     };
-    let mut luma = blank(&planes[0]);
-    let (mut cb, mut cr) = (blank(&planes[1]), blank(&planes[2]));
-    let chroma_width = cb.width;
-    let mut delta = vec![0i32; chroma_width];
-    let [mix_y, mix_b, mix_r] = tables.mix;
-    let half = 1 << (BITS + 6 - 1);
+    let (width, chroma_width) = (luma.width, cb.width);
+    let mut added = vec![0i16; chroma_width];
+    let mut doubled = vec![0i16; 2 * chroma_width];
     for cy in 0..cb.height {
-        let b_row = planes[1].row(cy, deep);
-        let r_row = planes[2].row(cy, deep);
-        let b_out = &mut cb.data[cy * chroma_width..][..chroma_width];
-        let r_out = &mut cr.data[cy * chroma_width..][..chroma_width];
-        for x in 0..chroma_width {
-            let b = tables.chroma[sample(b_row, x, deep)];
-            let r = tables.chroma[sample(r_row, x, deep)];
-            // 6 + 14 fractional bits; luma takes it with 14.
-            delta[x] = (mix_y[0] * b + mix_y[1] * r) >> 6;
-            b_out[x] = clamp(((mix_b[0] * b + mix_b[1] * r + half) >> (BITS + 6)) + 128);
-            r_out[x] = clamp(((mix_r[0] * b + mix_r[1] * r + half) >> (BITS + 6)) + 128);
-        }
-        for y in (cy << dy)..((cy + 1) << dy).min(luma.height) {
-            let from = planes[0].row(y, deep);
-            let width = luma.width;
-            let to = &mut luma.data[y * width..][..width];
-            if deep {
-                for (x, to) in to.iter_mut().enumerate() {
-                    let v = tables.luma[sample(from, x, true)] + delta[x >> dx];
-                    *to = clamp((v + (1 << (BITS - 1))) >> BITS);
+        let rows = [planes[1].row(cy, deep), planes[2].row(cy, deep)];
+        let to = cy * chroma_width..(cy + 1) * chroma_width;
+        let to = [&mut cb.data[to.clone()], &mut cr.data[to]];
+        chroma_row(rows, deep, &factors, &mut added, to);
+        let added = match dx {
+            0 => &added,
+            _ => {
+                for (two, one) in doubled.chunks_exact_mut(2).zip(&added) {
+                    two.fill(*one);
                 }
-            } else if dx == 1 {
-                let pairs = to.chunks_mut(2).zip(from.chunks(2)).zip(&delta);
-                for ((to, from), delta) in pairs {
-                    for (to, from) in to.iter_mut().zip(from) {
-                        let v = tables.luma[usize::from(*from)] + delta;
-                        *to = clamp((v + (1 << (BITS - 1))) >> BITS);
-                    }
-                }
-            } else {
-                for ((to, from), delta) in to.iter_mut().zip(from).zip(&delta) {
-                    let v = tables.luma[usize::from(*from)] + delta;
-                    *to = clamp((v + (1 << (BITS - 1))) >> BITS);
-                }
+                &doubled
             }
-        }
-    }
-    vec![luma, cb, cr]
-}
-
-fn grey(from: &Samples, deep: bool, tables: &Tables) -> Plane {
-    let mut out = blank(from);
-    for y in 0..from.height {
-        let row = from.row(y, deep);
-        for (x, to) in out.data[y * from.width..][..from.width]
-            .iter_mut()
-            .enumerate()
-        {
-            *to = clamp((tables.luma[sample(row, x, deep)] + (1 << (BITS - 1))) >> BITS);
+        };
+        for y in (cy << dy)..((cy + 1) << dy).min(luma.height) {
+            let to = &mut luma.data[y * width..][..width];
+            luma_row(planes[0].row(y, deep), deep, added, &factors, to);
         }
     }
     out
 }
 
-/// Little-endian above 8 bits.
-#[inline(always)]
-fn sample(row: &[u8], x: usize, deep: bool) -> usize {
+/// `added`: what chroma adds to each sample of luma, and the constant part.
+fn luma_row(from: &[u8], deep: bool, added: &[i16], factors: &Factors, to: &mut [u8]) {
+    let one = |sample: u16, added: i16| {
+        byte(times(sample << factors.up, factors.luma).wrapping_add(added))
+    };
     if deep {
-        usize::from(u16::from_le_bytes([row[2 * x], row[2 * x + 1]]))
+        for ((to, from), added) in to.iter_mut().zip(from.chunks_exact(2)).zip(added) {
+            *to = one(little(from), *added);
+        }
     } else {
-        usize::from(row[x])
+        for ((to, from), added) in to.iter_mut().zip(from).zip(added) {
+            *to = one(u16::from(*from), *added);
+        }
+    }
+}
+
+/// Cb and Cr of one row, and what they add to luma.
+fn chroma_row(
+    [b, r]: [&[u8]; 2],
+    deep: bool,
+    factors: &Factors,
+    added: &mut [i16],
+    [to_b, to_r]: [&mut [u8]; 2],
+) {
+    let half = (128 << BITS) + (1 << (BITS - 1));
+    let rows = [factors.luma_offset, half, half];
+    let [mix_y, mix_b, mix_r] = [0, 1, 2].map(|i| {
+        let [from_b, from_r] = factors.mix[i];
+        let constant = rows[i] - from_b.middle - from_r.middle;
+        move |b: u16, r: u16| {
+            let sum = from_b.times(b).wrapping_add(from_r.times(r));
+            sum.wrapping_add(constant)
+        }
+    });
+    let one = |b: u16, r: u16, added: &mut i16, to_b: &mut u8, to_r: &mut u8| {
+        let (b, r) = (b << factors.up, r << factors.up);
+        *added = mix_y(b, r);
+        *to_b = byte(mix_b(b, r));
+        *to_r = byte(mix_r(b, r));
+    };
+    let to = added.iter_mut().zip(to_b).zip(to_r);
+    if deep {
+        let from = b.chunks_exact(2).zip(r.chunks_exact(2));
+        for (((added, to_b), to_r), (b, r)) in to.zip(from) {
+            one(little(b), little(r), added, to_b, to_r);
+        }
+    } else {
+        for (((added, to_b), to_r), (b, r)) in to.zip(b.iter().zip(r)) {
+            one(u16::from(*b), u16::from(*r), added, to_b, to_r);
+        }
     }
 }
 
 #[inline(always)]
-fn clamp(v: i32) -> u8 {
-    v.clamp(0, 255) as u8
+fn little(pair: &[u8]) -> u16 {
+    u16::from_le_bytes([pair[0], pair[1]])
 }
 
-fn blank(like: &Samples) -> Plane {
+/// Of the same size; what it holds is to be written over.
+fn blank(like: &Samples, spare: &mut Vec<Plane>) -> Plane {
+    let mut data = spare.pop().map_or_else(Vec::new, |plane| plane.data);
+    data.resize(like.width * like.height, 0);
     Plane {
         width: like.width,
         height: like.height,
         stride: like.width,
-        data: vec![0; like.width * like.height],
+        data,
     }
 }
 
-fn copy(from: &Samples) -> Plane {
-    let rows = (0..from.height).flat_map(|y| from.row(y, false));
-    Plane {
-        data: rows.copied().collect(),
-        ..blank(from)
+fn copy(from: &Samples, to: &mut Plane) {
+    for (y, to) in to.data.chunks_exact_mut(from.width.max(1)).enumerate() {
+        to.copy_from_slice(from.row(y, false));
     }
 }
 
@@ -296,7 +354,7 @@ mod tests {
                                 data: d,
                             })
                             .collect();
-                        let got = to_jpeg(&planes, Subsampling::S444, coding);
+                        let got = to_jpeg(&planes, Subsampling::S444, coding, &mut Vec::new());
                         let want = reference(up(y).into(), up(cb).into(), up(cr).into(), coding);
                         for (plane, want) in got.iter().zip(want) {
                             let want = want.clamp(0.0, 255.0);
@@ -342,7 +400,7 @@ mod tests {
             full_range: false,
             depth: 8,
         };
-        let out = to_jpeg(&planes, Subsampling::S420, coding);
+        let out = to_jpeg(&planes, Subsampling::S420, coding, &mut Vec::new());
         let want: Vec<u8> = luma
             .iter()
             .map(|v| ((f64::from(*v) - 16.0) * 255.0 / 219.0).round() as u8)

@@ -37,7 +37,7 @@ impl Decoder {
             .ok_or_else(|| unsupported(format!("there is no decoder for {}", codec_name(id))))?;
         let mut context = Context::from_parameters(parameters)
             .map_err(|e| unsupported(format!("the codec parameters cannot be used: {e}")))?;
-        ffi::bound_decoder(&mut context, max_pixels);
+        ffi::bound_decoder(&mut context, max_pixels, input.reorder);
         let mut opening = context.decoder();
         opening.set_packet_time_base(stream.time_base());
         let video = opening

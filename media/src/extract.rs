@@ -168,7 +168,11 @@ fn open(source: &SharedSource, plan: &Plan) -> Result<VideoInput, MediaError> {
     let format = &plan.video.container;
     sniff::judge_format(format).map_err(|(reason, detail)| MediaError::reject(reason, detail))?;
     let mut input = VideoInput::open(source.clone(), format)?;
-    input.find_stream_info(MAX_PIXELS)?;
+    match plan.reorder {
+        // Nothing else is missing, and the start of the file need not be read for it.
+        Some(_) if input.is_mp4() => input.reorder = plan.reorder,
+        _ => input.find_stream_info(MAX_PIXELS)?,
+    }
     let stream = plan.video.stream_index as usize;
     if input.video_stream() != Some(stream) {
         return Err(MediaError::EntryPoint {

@@ -187,6 +187,15 @@ pub fn picture_facts(input: &Input, stream: usize) -> PictureFacts {
     }
 }
 
+/// How many frames a decoder holds back to put them in order, as far as the header or
+/// `find_stream_info` told.
+pub fn reorder(input: &Input, stream: usize) -> u32 {
+    assert!(stream < input.nb_streams() as usize);
+    // SAFETY: the index was checked, and a stream always has codec parameters.
+    let delay = unsafe { (*(**(*input.as_ptr()).streams.add(stream)).codecpar).video_delay };
+    delay.max(0) as u32
+}
+
 /// The decoder's set-up data as the container stores it (avcC, hvcC, …).
 pub fn extradata(input: &Input, stream: usize) -> Vec<u8> {
     assert!(stream < input.nb_streams() as usize);
@@ -272,13 +281,19 @@ pub fn is_hidden(packet: &Packet) -> bool {
     unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
 }
 
-/// One thread, one picture size limit: set before the decoder is opened.
-pub fn bound_decoder(context: &mut codec::Context, max_pixels: u64) {
+/// No codec allows more.
+const MAX_REORDER: u32 = 16;
+
+/// One thread, one picture size limit, and what was found out before: set before the decoder is opened.
+pub fn bound_decoder(context: &mut codec::Context, max_pixels: u64, reorder: Option<u32>) {
     // SAFETY: plain fields of a context that is not open yet.
     unsafe {
         let context = &mut *context.as_mut_ptr();
         context.max_pixels = max_pixels.min(i32::MAX as u64) as i64;
         context.thread_count = 1;
+        if let Some(reorder) = reorder {
+            context.has_b_frames = reorder.min(MAX_REORDER) as c_int;
+        }
     }
 }
 
@@ -326,6 +341,8 @@ pub fn set_colors(scaler: &mut software::scaling::Context, from: (c_int, bool), 
 /// A reusable libjpeg-turbo compressor.
 pub struct JpegEncoder {
     handle: turbojpeg_sys::tjhandle,
+    /// Large enough for the last picture, however badly it compressed.
+    buffer: Vec<u8>,
 }
 
 // SAFETY: the handle is a heap object not tied to a thread, and is used through `&mut self` only.
@@ -338,7 +355,8 @@ impl JpegEncoder {
         if handle.is_null() {
             return Err("libjpeg-turbo could not start".into());
         }
-        Ok(Self { handle })
+        let buffer = Vec::new();
+        Ok(Self { handle, buffer })
     }
 
     /// Compresses full-range BT.601 planes as they are.
@@ -383,11 +401,13 @@ impl JpegEncoder {
         let mut pointers: Vec<_> = planes[..count].iter().map(|p| p.data.as_ptr()).collect();
         let strides: Vec<c_int> = planes[..count].iter().map(|p| p.stride as c_int).collect();
         // SAFETY: every plane was checked to hold height rows of stride bytes; the output buffer has
-        // the bound that the library itself gives, and NOREALLOC keeps it there.
+        // room for the bound that the library itself gives, NOREALLOC keeps it there, and only what
+        // was written is made its length.
         unsafe {
             let bound = tj::tjBufSize(width as c_int, height as c_int, name as c_int);
-            let mut out = vec![0u8; bound as usize];
-            let mut buffer = out.as_mut_ptr();
+            self.buffer.clear();
+            self.buffer.reserve(bound as usize);
+            let mut buffer = self.buffer.as_mut_ptr();
             let mut size = bound;
             let result = tj::tjCompressFromYUVPlanes(
                 self.handle,
@@ -405,8 +425,8 @@ impl JpegEncoder {
                 let text = CStr::from_ptr(tj::tjGetErrorStr2(self.handle));
                 return Err(text.to_string_lossy().into_owned());
             }
-            out.truncate(size as usize);
-            Ok(out)
+            self.buffer.set_len(size as usize);
+            Ok(self.buffer.clone())
         }
     }
 }

@@ -75,6 +75,8 @@ impl Seek for Reader {
 pub struct VideoInput {
     pub input: Input,
     pub stream: usize,
+    /// How many frames the decoder must hold back, where that was found out before.
+    pub reorder: Option<u32>,
     pub format: String,
     /// What the demuxer stumbled over, in words for the manifest.
     pub damage: Option<String>,
@@ -112,6 +114,7 @@ impl VideoInput {
         Ok(Self {
             input,
             stream: 0,
+            reorder: None,
             format: format.to_owned(),
             damage: None,
             slot,

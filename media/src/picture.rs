@@ -30,6 +30,8 @@ pub struct Painter {
     jpeg: JpegEncoder,
     scaler: Option<(ScalerKey, Context)>,
     tonemap: Option<(Transfer, ToneMap)>,
+    /// Planes of the last picture, whose memory the next one takes.
+    spare: Vec<Plane>,
 }
 
 type ScalerKey = (Pixel, u32, u32, Pixel, u32, u32, Coding);
@@ -61,6 +63,7 @@ impl Painter {
             jpeg,
             scaler: None,
             tonemap: None,
+            spare: Vec::new(),
         })
     }
 
@@ -94,6 +97,7 @@ impl Painter {
             .jpeg
             .encode(&planes, subsampling, self.options.quality)
             .map_err(|e| failed(&format!("the JPEG encoder refused a frame: {e}")))?;
+        self.spare = planes;
         Ok(Encoded {
             data,
             width,
@@ -139,7 +143,7 @@ impl Painter {
         let (width, height) = (picture.width(), picture.height());
         let data = if format == Format::Jpeg {
             let samples: Vec<Samples> = (0..3).map(|i| samples(&picture, i)).collect();
-            let planes = to_jpeg(&samples, Subsampling::S420, rgb);
+            let planes = to_jpeg(&samples, Subsampling::S420, rgb, &mut self.spare);
             self.jpeg
                 .encode(&planes, Subsampling::S420, self.options.quality)
         } else {
@@ -223,7 +227,8 @@ impl Painter {
                 frame
             };
             let samples: Vec<Samples> = (0..count).map(|i| samples(source, i)).collect();
-            return Ok((to_jpeg(&samples, subsampling, coding), subsampling));
+            let planes = to_jpeg(&samples, subsampling, coding, &mut self.spare);
+            return Ok((planes, subsampling));
         }
         let jpeg = Coding {
             matrix: Matrix::Bt601,
@@ -234,7 +239,7 @@ impl Painter {
         let scaled = self.scale(frame, to, coding, jpeg)?;
         let samples: Vec<Samples> = (0..3).map(|i| samples(&scaled, i)).collect();
         Ok((
-            to_jpeg(&samples, Subsampling::S444, jpeg),
+            to_jpeg(&samples, Subsampling::S444, jpeg, &mut self.spare),
             Subsampling::S444,
         ))
     }

@@ -40,6 +40,9 @@ pub struct Plan {
     pub first_pts: i64,
     /// Ticks a frame, for frames that do not say.
     pub frame_duration: i64,
+    /// How many frames the decoder holds back to put them in order; None: to be found out.
+    #[serde(default)]
+    pub reorder: Option<u32>,
     /// Ticks from the first frame to the end of the last one; where the selection needs it.
     #[serde(default)]
     pub end_rel: Option<i64>,
@@ -129,6 +132,7 @@ pub fn plan(probe: &Probe, request: &Request, options: &PlanOptions) -> Result<P
         time_base: probe.time_base,
         first_pts: probe.first_pts,
         frame_duration: probe.frame_duration,
+        reorder: probe.reorder,
         end_rel: probe.end_rel,
         segments,
         seam_check,
@@ -178,6 +182,7 @@ mod tests {
             time_base: (1, 100),
             first_pts: 50,
             frame_duration: 4,
+            reorder: None,
             estimate: Estimate {
                 frames: 2500,
                 keyframes: 10,

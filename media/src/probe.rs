@@ -8,7 +8,8 @@ use ffmpeg_next::{Rational, codec, frame};
 use serde::{Deserialize, Serialize};
 
 use crate::decode::Decoder;
-use crate::entries::{self, Found, Search};
+use crate::entries::{self, Found, Search, codec_of};
+use crate::entry::Codec;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::{Color, VideoFacts};
 use crate::ffi;
@@ -52,6 +53,9 @@ pub struct Probe {
     pub first_pts: i64,
     /// Ticks a frame, for frames that do not say.
     pub frame_duration: i64,
+    /// How many frames the decoder holds back to put them in order; None: whoever opens the file
+    /// must find out by decoding its start, because the header alone tells too little.
+    pub reorder: Option<u32>,
     /// About how many frames and keyframes there are, and ticks to the last one: for weighing work only.
     pub estimate: Estimate,
     /// Ticks from the first frame to the end of the last one; only where the request needs it.
@@ -136,6 +140,7 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
         time_base,
         first_pts: first.pts,
         frame_duration,
+        reorder: reorder(&input),
         estimate,
         end_rel: None,
         frames_before_range: None,
@@ -148,6 +153,12 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
         survey::run(&mut probe, &source, &mut input, request, found.tail)?;
     }
     Ok(probe)
+}
+
+/// An MP4's header holds everything else that a decoder of these codecs is opened with.
+fn reorder(input: &VideoInput) -> Option<u32> {
+    let told = matches!(codec_of(input), Codec::H264 { .. } | Codec::Hevc { .. });
+    (input.is_mp4() && told).then(|| ffi::reorder(&input.input, input.stream))
 }
 
 /// From what the header claims, for want of an index.

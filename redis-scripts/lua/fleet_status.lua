@@ -9,8 +9,13 @@ local time = redis.call('TIME')
 local reply = { time[1] * 1000 + math.floor(time[2] / 1000) }
 for i = 1, 3 do reply[i + 1] = redis.call('ZRANGE', KEYS[i], 0, -1, 'WITHSCORES') end
 reply[5] = redis.call('SMEMBERS', KEYS[4])
-reply[6] = {}
-for i = 1, #reply[2], 2 do
-  reply[6][#reply[6] + 1] = redis.call('HGET', KEYS[5], reply[2][i]) or ''
+local idle, places = redis.call('ZRANGE', KEYS[1], 0, -1), {}
+-- Many at once, but no more than Lua's stack holds.
+for first = 1, #idle, 1000 do
+  local last = math.min(first + 999, #idle)
+  for _, place in ipairs(redis.call('HMGET', KEYS[5], unpack(idle, first, last))) do
+    places[#places + 1] = place or ''
+  end
 end
+reply[6] = places
 return reply

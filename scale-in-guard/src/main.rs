@@ -10,6 +10,10 @@ use scale_in_guard::event::Answer;
 use scale_in_guard::guard::Guard;
 use serde_json::value::RawValue;
 
+/// musl's own allocator gives memory back and asks for it again with every large event.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 // One call at a time and one connection: more threads would only have to be started.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

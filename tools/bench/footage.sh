@@ -8,13 +8,13 @@ out=${2:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
 seconds=${3:-40}
 mkdir -p "$out"
 
-# name, size, options: the source over and over, tagged as HD is.
+# name, size, options: the source over and over, at 30 frames a second, tagged as HD is.
 make() {
     local name=$1 size=$2
     shift 2
     [[ -s $out/$name ]] && return
     echo "encoding $name, $seconds s" >&2
-    ffmpeg -v error -nostdin -y -stream_loop -1 -i "$source" -t "$seconds" -an \
+    ffmpeg -v error -nostdin -y -r 30 -stream_loop -1 -i "$source" -t "$seconds" -an \
         -vf "scale=$size:flags=lanczos,setsar=1" -pix_fmt yuv420p \
         -colorspace bt709 -color_primaries bt709 -color_trc bt709 "$@" "$out/part-$name"
     mv "$out/part-$name" "$out/$name"

@@ -198,6 +198,7 @@ mod tests {
             time_base: (1, 25),
             first_pts: 0,
             frame_duration: 1,
+            reorder: None,
             estimate: media::Estimate::default(),
             end_rel: None,
             frames_before_range: None,

@@ -9,6 +9,8 @@ use fleet_tests::fleet;
 use local_cloud::{Cloud, Options};
 use serde_json::{Value, json};
 
+const FPS: f64 = 10.0;
+
 pub async fn run(footage: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let large = folder.path().join("1080p.mp4");
@@ -42,7 +44,7 @@ pub async fn run(footage: &Path) -> Result<()> {
     let bytes: bytes::Bytes = std::fs::read(&large)?.into();
     let size = bytes.len() as f64;
     let id = caller
-        .submit("1080p.mp4", bytes, &json!({ "select": { "fps": 10 } }))
+        .submit("1080p.mp4", bytes, &json!({ "select": { "fps": FPS } }))
         .await?;
     let ended = caller.ended(&id).await?;
     ensure!(ended["state"] == "done", "{ended}");
@@ -59,14 +61,23 @@ pub async fn run(footage: &Path) -> Result<()> {
     );
     let segments = report["segments"].as_array().context("segments")?;
     let mut total = 0.0;
-    let images: f64 = segments.iter().filter_map(|s| s["images"].as_f64()).sum();
+    let total_images: f64 = segments.iter().filter_map(|s| s["images"].as_f64()).sum();
+    let packets = packets(&large)?;
     let mut worst = 0.0_f64;
+    let mut images = 0.0;
     for segment in segments {
         let read = number(segment, "bytes_read")?;
-        // Its share of the video's bytes, by its share of the images: they are evenly spaced.
-        let share = number(segment, "images")? / images;
+        let from = images / FPS;
+        images += number(segment, "images")?;
+        // The last one goes on to the end.
+        let to = match total_images - images {
+            left if left > 0.0 => images / FPS,
+            _ => f64::INFINITY,
+        };
+        let own = packets.iter().filter(|(at, _)| (from..to).contains(at));
+        let share: f64 = own.map(|(_, bytes)| bytes).sum();
         total += read;
-        worst = worst.max(read / (size * share));
+        worst = worst.max(read / share);
     }
     println!(
         "(c) read for a segment / its share of the video: {:.3} over {} segments, worst {:.3}",
@@ -75,4 +86,21 @@ pub async fn run(footage: &Path) -> Result<()> {
         worst
     );
     Ok(())
+}
+
+/// Seconds from the first frame, and bytes, of each of a video's packets.
+fn packets(video: &Path) -> Result<Vec<(f64, f64)>> {
+    let out = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v:0", "-of", "csv=p=0"])
+        .args(["-show_entries", "packet=pts_time,size"])
+        .arg(video)
+        .output()?;
+    ensure!(out.status.success(), "ffprobe: {}", out.status);
+    let mut packets = Vec::new();
+    for line in String::from_utf8(out.stdout)?.lines() {
+        let (at, bytes) = line.split_once(',').context("a line of ffprobe's")?;
+        packets.push((at.parse()?, bytes.trim_end_matches(',').parse()?));
+    }
+    let first = packets.iter().map(|(at, _)| *at).fold(f64::MAX, f64::min);
+    Ok(packets.into_iter().map(|(at, b)| (at - first, b)).collect())
 }
