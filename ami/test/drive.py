@@ -73,6 +73,11 @@ class Cloud:
         return {member for key in self.redis("--scan", "--pattern", "framefleet:*")
                 if key.rsplit(":", 1)[-1] in ("idle", "seen") for member in self.redis("ZRANGE", key, "0", "-1")}
 
+    def segments_begun(self):
+        """Segment tasks that an agent was ever granted."""
+        return {key for key in self.redis("--scan", "--pattern", "framefleet:*:attempts:*")
+                if not key.endswith("#plan")}
+
     def stop(self):
         self.process.stdin.close()
         self.process.wait(60)
@@ -191,9 +196,12 @@ def drive(machine, cloud, aws, metadata, video, scratch):
     say(f"restarted after SIGKILL: process {before}, then {machine.run('systemctl show -P MainPID fleet-agent')[1]}")
     say(f"worked again: {worked(cloud, clip, scratch / 'second')} images")
 
-    # A shutdown in the middle of a video: what is in work is finished or handed back.
+    # A shutdown in the middle of a segment: what is in work is finished or handed back.
+    before = cloud.segments_begun()
     extracting = cloud.extract(video, scratch / "third")
-    until("the third video is begun", WORK, lambda: aws.in_flight() > 0)
+    begun = until("a segment of the third video is begun", WORK, lambda: cloud.segments_begun() - before)
+    assert aws.in_flight() > 0, "the segment ended before the shutdown"
+    say(f"shutting down in the middle of segment {min(begun).rsplit('#', 1)[-1]} of a third video")
     machine.run("systemctl --no-block poweroff")
     until("the machine is off", DRAIN, machine.is_off)
     extracting.kill()
