@@ -69,6 +69,7 @@ mod tests {
             time_base: (1, 25),
             first_pts: 0,
             frame_duration: 1,
+            reorder: None,
             end_rel: None,
             segments: segments.collect(),
             seam_check,

@@ -1,12 +1,10 @@
 //! The simulator names the very machines that the scale-in guard would name.
 
-use std::time::Duration;
-
 use fleet_core::InstanceId;
 use fleet_sim::guard::{Idle, pick};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use redis_scripts::{FleetStatus, IdleInstance, Market, Place};
+use redis_scripts::{Candidate, Candidates, Market, Place};
 use scale_in_guard::decide::decide;
 use scale_in_guard::event::{Capacity, Cause, Event, Instance};
 
@@ -43,17 +41,16 @@ fn pick_is_decide_for_a_scale_in() {
         idle.sort_unstable();
         let quotas: Vec<u32> = (0..6).map(|_| rng.random_range(0..6)).collect();
 
-        let status = FleetStatus {
+        let status = Candidates {
             idle: idle
                 .iter()
-                .map(|machine| IdleInstance {
+                .map(|machine| Candidate {
                     id: instance_id(machine.id),
-                    idle_for: Duration::from_millis(100_000 - machine.since),
-                    unseen_for: Duration::from_secs(3),
+                    seen: true,
                     place: Some(place(machine.bucket)),
                 })
                 .collect(),
-            ..FleetStatus::default()
+            ..Candidates::default()
         };
         let ids: Vec<String> = idle.iter().map(|i| instance_id(i.id).to_string()).collect();
         let event = Event {

@@ -19,7 +19,8 @@ pub mod testing;
 pub use connection::{Connection, Options};
 pub use error::{Advice, Error};
 pub use fleet::{
-    Begun, CondemnedInstance, Fleet, FleetStatus, IdleInstance, Market, Place, Reported, Reprieve,
+    Begun, Candidate, Candidates, CondemnedInstance, Fleet, FleetStatus, IdleInstance, Market,
+    Place, Reported, Reprieve,
 };
 pub use jobs::{
     Commit, Completion, Generation, JobId, JobResults, Jobs, Lease, Opening, Progress, Restoration,

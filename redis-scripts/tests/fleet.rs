@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Rig, SHORT, call};
 use fleet_core::InstanceId;
-use redis_scripts::{Begun, Fleet, Place, Reported, Reprieve};
+use redis_scripts::{Begun, Candidate, Fleet, Place, Reported, Reprieve};
 
 const SEEN: Duration = Duration::from_secs(45);
 const ZERO: Duration = Duration::ZERO;
@@ -48,6 +48,38 @@ async fn an_instance_goes_from_idle_to_work_and_back() {
     assert_eq!(condemn(&rig, &[&a], SEEN).await, [a]);
 }
 
+fn candidate(id: &InstanceId, seen: bool, place: Option<&str>) -> Candidate {
+    Candidate {
+        id: id.clone(),
+        seen,
+        place: place.map(|p| p.parse().unwrap()),
+    }
+}
+
+/// More than Lua takes as arguments at once.
+#[tokio::test]
+async fn the_guard_sees_thousands_longest_idle_first_and_where_they_are() {
+    let rig = Rig::start().await;
+    let there = rig
+        .fleet
+        .clone()
+        .with_place("us-east-1b/spot".parse().unwrap());
+    let mut expected = Vec::new();
+    for i in 0..2_100 {
+        let id = id(&format!("i-{i:04}"));
+        let place = (i % 2 == 0).then_some("us-east-1b/spot");
+        let fleet = if place.is_some() { &there } else { &rig.fleet };
+        call!(rig, fleet.report_idle(&id));
+        expected.push(candidate(&id, true, place));
+    }
+    call!(rig, rig.fleet.retire(&[id("i-busy")]));
+    let candidates = call!(rig, rig.fleet.candidates(SEEN));
+    assert_eq!(candidates.retiring, [id("i-busy")]);
+    // Within a millisecond the order is the names', which is theirs here too.
+    assert_eq!(candidates.idle, expected);
+    assert!(candidates.condemned.is_empty());
+}
+
 #[tokio::test]
 async fn only_those_still_idle_and_seen_lately_are_condemned() {
     let rig = Rig::start().await;
@@ -68,6 +100,9 @@ async fn only_those_still_idle_and_seen_lately_are_condemned() {
     let status = call!(rig, rig.fleet.fleet_status());
     assert_eq!(status.idle[0].id, stale);
     assert_eq!(status.condemned[0].id, idle);
+    let candidates = call!(rig, rig.fleet.candidates(SHORT * 2));
+    assert_eq!(candidates.idle, [candidate(&stale, false, None)]);
+    assert_eq!(candidates.condemned, [idle]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use fleet_core::InstanceId;
-use redis_scripts::{FleetStatus, Market, Place};
+use redis_scripts::{Candidates, Market, Place};
 
 use crate::event::{Event, Instance};
 
@@ -20,7 +20,7 @@ pub struct Decision {
     pub retire: Vec<InstanceId>,
 }
 
-pub fn decide(event: &Event<'_>, status: &FleetStatus) -> Decision {
+pub fn decide(event: &Event<'_>, fleet: &Candidates) -> Decision {
     let mut quotas = Quotas::of(event);
     let listed: HashMap<&str, Bucket<'_>> = event
         .instances
@@ -30,24 +30,20 @@ pub fn decide(event: &Event<'_>, status: &FleetStatus) -> Decision {
 
     // Those condemned before come first: an earlier answer was lost, or Auto Scaling spared them.
     // Being listed says that they are not on their way out already.
-    let condemned = status
+    let condemned = fleet
         .condemned
         .iter()
-        .filter_map(|c| Some((&c.id, *listed.get(c.id.as_str())?)));
-    let idle = status
-        .idle
-        .iter()
-        .filter(|i| i.unseen_for <= SEEN_WITHIN)
-        .filter_map(|i| {
-            let known = listed.get(i.id.as_str()).copied();
-            let said = || {
-                i.place
-                    .as_ref()
-                    .map(place)
-                    .filter(|_| !event.cause.only_listed())
-            };
-            Some((&i.id, known.or_else(said)?))
-        });
+        .filter_map(|id| Some((id, *listed.get(id.as_str())?)));
+    let idle = fleet.idle.iter().filter(|i| i.seen).filter_map(|i| {
+        let known = listed.get(i.id.as_str()).copied();
+        let said = || {
+            i.place
+                .as_ref()
+                .map(place)
+                .filter(|_| !event.cause.only_listed())
+        };
+        Some((&i.id, known.or_else(said)?))
+    });
     let offer = condemned
         .chain(idle)
         .filter(|(_, bucket)| quotas.take(bucket))
@@ -55,7 +51,7 @@ pub fn decide(event: &Event<'_>, status: &FleetStatus) -> Decision {
         .collect();
 
     let retire = match event.cause.only_listed() {
-        true => retire(event, status, quotas),
+        true => retire(event, fleet, quotas),
         false => Vec::new(),
     };
     Decision { offer, retire }
@@ -63,18 +59,15 @@ pub fn decide(event: &Event<'_>, status: &FleetStatus) -> Decision {
 
 /// As many busy ones as are still wanted, those marked before counted first: an instance refresh
 /// lists a whole zone, and must not stop all of it at once.
-fn retire<'a>(
-    event: &'a Event<'_>,
-    status: &FleetStatus,
-    mut quotas: Quotas<'a>,
-) -> Vec<InstanceId> {
-    let free: HashSet<&str> = status
+fn retire<'a>(event: &'a Event<'_>, fleet: &Candidates, mut quotas: Quotas<'a>) -> Vec<InstanceId> {
+    let free: HashSet<&str> = fleet
         .idle
         .iter()
-        .map(|i| i.id.as_str())
-        .chain(status.condemned.iter().map(|c| c.id.as_str()))
+        .map(|i| &i.id)
+        .chain(&fleet.condemned)
+        .map(InstanceId::as_str)
         .collect();
-    let marked: HashSet<&str> = status.retiring.iter().map(InstanceId::as_str).collect();
+    let marked: HashSet<&str> = fleet.retiring.iter().map(InstanceId::as_str).collect();
     let (before, others): (Vec<_>, Vec<_>) = event
         .instances
         .iter()

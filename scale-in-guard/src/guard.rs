@@ -105,7 +105,7 @@ impl Guard {
         stage.set("connect");
         let fleet = self.fleet().await?;
         stage.set("read the fleet");
-        let decision = decide(&event, &fleet.fleet_status().await?);
+        let decision = decide(&event, &fleet.candidates(SEEN_WITHIN).await?);
         stage.set("condemn");
         if !decision.offer.is_empty() {
             outcome.answer.instance_ids = fleet.condemn(&decision.offer, SEEN_WITHIN).await?;

@@ -17,8 +17,10 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::script::lua;
 pub use place::{Market, Place};
-pub use types::{Begun, CondemnedInstance, FleetStatus, IdleInstance, Reported, Reprieve};
-use types::{RawStatus, status};
+pub use types::{
+    Begun, Candidate, Candidates, CondemnedInstance, FleetStatus, IdleInstance, Reported, Reprieve,
+};
+use types::{RawCandidates, RawStatus, candidates, status};
 
 /// An instance that says nothing for this long is forgotten with everything about it.
 const FLEET_TTL: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -213,6 +215,17 @@ impl Fleet {
     }
 
     /// What the guard decides on. The decision is only a wish until `condemn` has confirmed it.
+    pub async fn candidates(&self, seen_within: Duration) -> Result<Candidates, Error> {
+        let lua = lua!(candidates);
+        let mut call = lua.invoke();
+        call.key(self.key("idle")).key(self.key("seen"));
+        call.key(self.key("condemned")).key(self.key("retiring"));
+        call.key(self.key("places")).arg(ms(seen_within));
+        let raw: RawCandidates = lua.run(&self.connection, &call).await?;
+        candidates(raw).map_err(|line| lua.unexpected(&line))
+    }
+
+    /// Who is idle, condemned and retiring, and since when: for people and tests.
     pub async fn fleet_status(&self) -> Result<FleetStatus, Error> {
         let lua = lua!(fleet_status);
         let mut call = lua.invoke();

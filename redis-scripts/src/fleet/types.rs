@@ -61,6 +61,51 @@ pub struct FleetStatus {
     pub retiring: Vec<InstanceId>,
 }
 
+/// An idle instance, as far as the guard needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub id: InstanceId,
+    /// It reported lately. One that did not may be gone or stuck.
+    pub seen: bool,
+    /// None where it never said.
+    pub place: Option<Place>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// Longest idle first.
+    pub idle: Vec<Candidate>,
+    /// Longest condemned first.
+    pub condemned: Vec<InstanceId>,
+    pub retiring: Vec<InstanceId>,
+}
+
+/// A line for each of the idle; condemned; retiring.
+pub(super) type RawCandidates = (String, Vec<String>, Vec<String>);
+
+/// Err is the line or id that is none.
+pub(super) fn candidates((idle, condemned, retiring): RawCandidates) -> Result<Candidates, String> {
+    let line = |line: &str| {
+        let (id, rest) = line.split_once(' ')?;
+        let (seen, place) = rest.split_once(' ')?;
+        Some(Candidate {
+            id: id.parse().ok()?,
+            seen: seen == "1",
+            place: place.parse().ok(),
+        })
+    };
+    let idle = idle.lines().map(|l| line(l).ok_or_else(|| l.to_owned()));
+    let ids = |ids: Vec<String>| {
+        let ids = ids.into_iter().map(|id| id.parse().map_err(|_| id));
+        ids.collect::<Result<_, String>>()
+    };
+    Ok(Candidates {
+        idle: idle.collect::<Result<_, String>>()?,
+        condemned: ids(condemned)?,
+        retiring: ids(retiring)?,
+    })
+}
+
 /// Now; idle, seen and condemned as member, milliseconds, member, milliseconds …; retiring;
 /// a place for each of the idle.
 pub(super) type RawStatus = (u64, Scores, Scores, Scores, Vec<String>, Vec<String>);

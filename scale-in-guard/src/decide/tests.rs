@@ -1,4 +1,4 @@
-use redis_scripts::{CondemnedInstance, IdleInstance};
+use redis_scripts::Candidate;
 
 use super::*;
 use crate::event::{Capacity, Cause};
@@ -48,25 +48,18 @@ fn id(name: &str) -> InstanceId {
     name.parse().unwrap()
 }
 
-fn idle(name: &str, unseen: u64, place: Option<&str>) -> IdleInstance {
-    IdleInstance {
+fn idle(name: &str, seen: bool, place: Option<&str>) -> Candidate {
+    Candidate {
         id: id(name),
-        idle_for: Duration::from_secs(100),
-        unseen_for: Duration::from_secs(unseen),
+        seen,
         place: place.map(|p| p.parse().unwrap()),
     }
 }
 
-fn fleet(idle_ids: &[&str], condemned: &[&str], retiring: &[&str]) -> FleetStatus {
-    FleetStatus {
-        idle: idle_ids.iter().map(|name| idle(name, 5, None)).collect(),
-        condemned: condemned
-            .iter()
-            .map(|name| CondemnedInstance {
-                id: id(name),
-                condemned_for: Duration::from_secs(9),
-            })
-            .collect(),
+fn fleet(idle_ids: &[&str], condemned: &[&str], retiring: &[&str]) -> Candidates {
+    Candidates {
+        idle: idle_ids.iter().map(|name| idle(name, true, None)).collect(),
+        condemned: condemned.iter().map(|name| id(name)).collect(),
         retiring: retiring.iter().map(|name| id(name)).collect(),
     }
 }
@@ -108,7 +101,7 @@ fn capacities_of_one_bucket_add_up() {
 fn nobody_busy_or_unseen_is_offered() {
     let listed = [("busy", "a"), ("stale", "a"), ("idle", "a")];
     let mut status = fleet(&["idle"], &[], &[]);
-    status.idle.insert(0, idle("stale", 46, None));
+    status.idle.insert(0, idle("stale", false, None));
     for cause in ALL {
         let decision = decide(&event(cause, &[("a", 3)], &listed), &status);
         assert_eq!(names(&decision.offer), ["idle"], "{cause:?}");
@@ -130,11 +123,13 @@ fn an_idle_instance_outside_the_list_serves_a_scale_in_or_a_rebalance_of_its_buc
     let listed = [("busy", "a")];
     for cause in ALL {
         let event = event(cause, &[("a", 2)], &listed);
-        let mut status = FleetStatus::default();
-        status.idle.push(idle("nowhere", 1, None));
-        status.idle.push(idle("elsewhere", 1, Some("b/on-demand")));
-        status.idle.push(idle("spot", 1, Some("a/spot")));
-        status.idle.push(idle("here", 1, Some("a/on-demand")));
+        let mut status = Candidates::default();
+        status.idle.push(idle("nowhere", true, None));
+        status
+            .idle
+            .push(idle("elsewhere", true, Some("b/on-demand")));
+        status.idle.push(idle("spot", true, Some("a/spot")));
+        status.idle.push(idle("here", true, Some("a/on-demand")));
         let decision = decide(&event, &status);
         match cause.only_listed() {
             false => assert_eq!(names(&decision.offer), ["here"], "{cause:?}"),
