@@ -71,6 +71,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         return Ok(Found::none("the container cannot seek"));
     }
     let mut index = ffi::index(&mut input.input, input.stream);
+    let mut last = index.last().map(|e| e.timestamp);
     if input.is_matroska() {
         // Seeking to the last cue makes FFmpeg read on to the end of the file.
         index.pop();
@@ -78,6 +79,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     let mut found = Found::none("");
     if input.is_mp4() {
         found.warning = cut_short(&mut index, search.size);
+        last = index.last().map(|e| e.timestamp);
     }
     if index.windows(2).any(|w| w[0].timestamp > w[1].timestamp) {
         found.division = "one segment: the index is not in order of time".into();
@@ -89,12 +91,14 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     });
     found.tail = tail.map(|at| index[at].timestamp);
     let keyframes = targets(&index, input.is_mp4());
-    let last = index.last().map_or(search.first_pts, |e| e.timestamp);
-    found.estimate = Some(Estimate {
-        // Matroska's index lists keyframes only; a GOP of 120 is a fair guess.
-        frames: index.len() as u64 * if input.is_mp4() { 1 } else { 120 },
-        keyframes: keyframes.len() as u64 + 1,
-        span: last.saturating_sub(search.first_pts),
+    let span = last.map_or(0, |last| last.saturating_sub(search.first_pts).max(0));
+    found.estimate = Some(match input.is_mp4() {
+        true => Estimate {
+            frames: index.len() as u64,
+            keyframes: keyframes.len() as u64 + 1,
+            span,
+        },
+        false => by_cues(index.len(), span, search.frame_duration),
     });
     if keyframes.is_empty() {
         found.division = "one segment: the index lists no keyframe after the first".into();
@@ -134,6 +138,22 @@ pub fn codec_of(input: &VideoInput) -> Codec {
     let stream = input.input.stream(input.stream).expect("chosen");
     let extradata = ffi::extradata(&input.input, input.stream);
     Codec::new(stream.parameters().id().name(), &extradata)
+}
+
+/// Matroska's index lists keyframes only, here without the last one, which `span` ends with. After
+/// that comes some part of a GOP: half of one, for all we know.
+fn by_cues(cues: usize, span: i64, frame_duration: i64) -> Estimate {
+    /// What a GOP may be guessed to have at most, where frames do not tell their duration.
+    const LONGEST_GOP: u64 = 600;
+    let gops = cues.max(1) as i64;
+    let span = span.saturating_add(span / gops / 2);
+    let frames = (span / frame_duration.max(1)).max(0) as u64;
+    let keyframes = cues as u64 + 1;
+    Estimate {
+        frames: frames.clamp(keyframes, keyframes * LONGEST_GOP),
+        keyframes,
+        span,
+    }
 }
 
 /// Drops samples that the index lists past the end of the file.
@@ -281,6 +301,19 @@ fn lead_in(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cues_tell_about_where_the_end_is() {
+        // Nine GOPs of 128 frames, and half of a tenth.
+        let estimate = by_cues(9, 38_400, 33);
+        assert_eq!(
+            (estimate.span, estimate.frames, estimate.keyframes),
+            (40_533, 1_228, 10)
+        );
+        // Frames of a millisecond, says the file.
+        assert_eq!(by_cues(9, 38_400, 1).frames, 6_000);
+        assert_eq!(by_cues(0, 0, 0).frames, 1);
+    }
 
     #[test]
     fn seeks_aim_into_each_gop() {

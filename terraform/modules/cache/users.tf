@@ -13,7 +13,7 @@ locals {
     ]
     handler = ["hdel", "hmget", "hsetnx", "pexpire"]
     guard = [
-      "hdel", "hget", "hset", "info", "pexpire", "sadd", "smembers", "srem", "time", "zadd", "zrange",
+      "hdel", "hget", "hmget", "hset", "info", "pexpire", "sadd", "smembers", "srem", "time", "zadd", "zrange",
       "zrem", "zscore",
     ]
   }
