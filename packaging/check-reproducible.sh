@@ -15,6 +15,8 @@ trap 'rm -rf "$scratch"' EXIT
 }
 git clone --quiet "$root" "$scratch/elsewhere"
 unset FRAMEFLEET_PACKAGE_TARGET
+# Where ./run keeps cargo-deb.
+PATH=$root/.cache/cargo-deb/bin:$PATH
 "$scratch/elsewhere/packaging/package.sh" "$@" --out "$scratch/packages"
 
 compared=0

@@ -10,6 +10,8 @@ locals {
   here      = "${var.region}:${local.account}"
 
   metrics_namespace = "Framefleet"
+  # As packaging/package.sh names them.
+  package_suffix = var.lambda_architecture == "arm64" ? "-arm64" : ""
   redis_users       = ["agent", "guard", "handler"]
 
   names = {

@@ -120,7 +120,7 @@ module "scale_in_guard" {
   source = "./modules/scale_in_guard"
 
   fleet                = var.fleet
-  package              = "${var.packages_dir}/scale-in-guard.zip"
+  package              = "${var.packages_dir}/scale-in-guard${local.package_suffix}.zip"
   architecture         = var.lambda_architecture
   subnet_ids           = module.network.subnet_ids
   security_group_id    = module.network.security_group_ids["guard"]
@@ -195,8 +195,8 @@ module "upload_api" {
   manage_account_logging = var.manage_api_gateway_account
 
   packages = {
-    handler = "${var.packages_dir}/upload-handler.zip"
-    ingest  = "${var.packages_dir}/ingest.zip"
+    handler = "${var.packages_dir}/upload-handler${local.package_suffix}.zip"
+    ingest  = "${var.packages_dir}/ingest${local.package_suffix}.zip"
   }
 
   environment = {

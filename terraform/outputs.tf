@@ -4,8 +4,8 @@ output "api_url" {
 }
 
 output "get_a_key" {
-  description = "How to get an API key."
-  value       = "terraform/scripts/api-key.sh create ${var.fleet} NAME ${sort(keys(var.usage_plans))[0]} --region ${var.region}"
+  description = "How to get an API key, in this folder and with a name of yours for NAME."
+  value       = "scripts/api-key.sh create ${var.fleet} NAME ${sort(keys(var.usage_plans))[0]} --region ${var.region}"
 }
 
 output "api_key_ids" {

@@ -183,7 +183,7 @@ variable "openapi_file" {
 
 variable "lambda_architecture" {
   type        = string
-  description = "x86_64 or arm64, as the zips were built."
+  description = "x86_64, or arm64 after `./run package --arm64`."
   default     = "x86_64"
 
   validation {
