@@ -12,7 +12,7 @@ locals {
   metrics_namespace = "Framefleet"
   # As packaging/package.sh names them.
   package_suffix = var.lambda_architecture == "arm64" ? "-arm64" : ""
-  redis_users       = ["agent", "guard", "handler"]
+  redis_users    = ["agent", "guard", "handler"]
 
   names = {
     buckets = {
