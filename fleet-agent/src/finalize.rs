@@ -8,11 +8,13 @@ use fleet_core::{VideoState, keys};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use redis_scripts::{Commit, JobId, Lease, Token};
 use serde::Serialize;
-use zip_splice::{Entry, FragmentWriter};
+use zip_splice::{Entry, FragmentWriter, ZipError};
 
 use crate::context::{Context, patiently};
 use crate::outcome::Ended;
 use crate::records::{FragmentRecord, PlanRecord};
+use crate::segment::two_of_a_name;
+use crate::splice::ArchiveError;
 use crate::{cleanup, convert, renumber, seams, splice};
 
 /// Fragment records read at once.
@@ -119,7 +121,10 @@ async fn work(
         indexes: fragments.iter().map(|f| f.zip.clone()).collect(),
         extra,
     };
-    let planned = splice.plan()?;
+    let planned = splice.plan().map_err(|error| match error {
+        ArchiveError::Zip(ZipError::DuplicateName(_)) => two_of_a_name(),
+        other => Ended::from(other),
+    })?;
     let report = report(context, row, &fragments, index_bytes, &planned);
     let json = "application/json";
     let report = serde_json::to_vec(&report)?;

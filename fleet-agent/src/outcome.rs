@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use fleet_core::task::TaskKind;
 use fleet_core::{Failure, Reason};
+use tokio::task::JoinError;
 
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
@@ -78,6 +80,27 @@ pub fn last_attempt(ended: Ended, attempt: u64, limit: u32) -> Ended {
     }
 }
 
+/// A plan of one segment, made because another did not hold, is the last one there is.
+pub fn again_at_most_once(ended: Ended, task: &TaskKind) -> Ended {
+    match (ended, task) {
+        (Ended::Replan { detail }, TaskKind::Segment { generation, .. }) if *generation > 0 => {
+            Ended::Rejected(Failure::new(Reason::NothingDecodable, detail))
+        }
+        (ended, _) => ended,
+    }
+}
+
+/// Of work on a thread of its own. What panics on a video once will do so again, so it must count.
+pub fn thread_ended(error: JoinError) -> Ended {
+    match error.is_panic() {
+        true => Ended::Lost(Failure::new(
+            Reason::NothingDecodable,
+            "What the decoder said could not be worked with.",
+        )),
+        false => Ended::from(error),
+    }
+}
+
 /// An attempt past the limit means that those before it ended with a dead agent.
 pub fn poisoned(attempt: u64, limit: u32) -> Option<Failure> {
     (attempt > u64::from(limit)).then(|| {
@@ -132,6 +155,36 @@ mod tests {
         let ended = last_attempt(lost(), 3, 3);
         assert!(matches!(&ended, Ended::Rejected(f) if f.reason == Reason::TimedOut));
         assert_eq!(verdict(&ended, 1), Verdict::Delete);
+    }
+
+    #[test]
+    fn a_plan_of_one_segment_is_not_planned_again() {
+        let replan = || Ended::Replan {
+            detail: "found nothing".to_owned(),
+        };
+        let segment = |generation| TaskKind::Segment {
+            generation,
+            segment: 0,
+        };
+        for task in [TaskKind::Plan, segment(0)] {
+            let ended = again_at_most_once(replan(), &task);
+            assert!(matches!(ended, Ended::Replan { .. }), "{task:?}");
+        }
+        let ended = again_at_most_once(replan(), &segment(1));
+        assert!(matches!(&ended, Ended::Rejected(f) if f.reason == Reason::NothingDecodable));
+        let ended = again_at_most_once(Ended::Interrupted, &segment(1));
+        assert!(matches!(ended, Ended::Interrupted));
+    }
+
+    #[tokio::test]
+    async fn a_panic_counts_and_a_cancelled_thread_does_not() {
+        let panicked = tokio::spawn(async { panic!("on purpose") }).await;
+        let ended = thread_ended(panicked.map(|()| ()).unwrap_err());
+        assert!(matches!(ended, Ended::Lost(_)));
+        let sleeping = tokio::spawn(std::future::pending::<()>());
+        sleeping.abort();
+        let ended = thread_ended(sleeping.await.unwrap_err());
+        assert!(matches!(ended, Ended::Trouble(_)));
     }
 
     #[test]

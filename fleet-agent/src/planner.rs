@@ -11,7 +11,7 @@ use redis_scripts::{JobId, Opening};
 use crate::context::{Context, patiently};
 use crate::convert;
 use crate::drain::Drain;
-use crate::outcome::Ended;
+use crate::outcome::{Ended, thread_ended};
 use crate::records::PlanRecord;
 use crate::sandbox;
 use crate::segment::decoding_ended;
@@ -54,7 +54,16 @@ pub async fn again(context: &Context, task: &Task, drain: &Drain) -> Result<(), 
         .await?
     {
         Some(record) => record,
-        None => decide(context, &row, generation, drain).await?,
+        // A probe enters nothing in the middle, so it cannot ask for a plan.
+        None => match decide(context, &row, generation, drain).await {
+            Err(Ended::Replan { detail }) => {
+                return Err(Ended::Rejected(Failure::new(
+                    Reason::NothingDecodable,
+                    detail,
+                )));
+            }
+            decided => decided?,
+        },
     };
     let segments = record.plan.segments.len() as u64;
     context
@@ -103,7 +112,8 @@ async fn decide(
         }
         media::plan(&probe, &request, &options).map_err(sandbox::Error::from)
     })
-    .await?;
+    .await
+    .map_err(thread_ended)?;
     let plan = planned.map_err(decoding_ended)?;
     tracing::info!(
         video = %row.video,

@@ -17,8 +17,8 @@ use zip_splice::{FragmentWriter, ZipError};
 
 use crate::context::{Context, patiently};
 use crate::drain::Drain;
-use crate::fragment::{self, Chunk};
-use crate::outcome::Ended;
+use crate::fragment::{self, Chunk, UploadError};
+use crate::outcome::{Ended, thread_ended};
 use crate::records::{FragmentRecord, PlanRecord};
 use crate::sandbox::{self, Sandbox};
 use crate::source::{Object, ReadStats, S3Source, SourceError};
@@ -75,8 +75,11 @@ async fn extract(
     };
     let (sent, decoded) = tokio::join!(fragment::upload(&context.store, &key, receiver), decoding);
     // The decoder's word comes first: an upload that broke off is its consequence.
-    let (writer, images, outcome) = match (decoded?, &sent) {
-        (Err(sandbox::Error::Media(MediaError::Sink(_))), Err(_)) if !drain.interrupted() => {
+    // But where it only says that the upload stopped, why the upload stopped.
+    let (writer, images, outcome) = match (decoded.map_err(thread_ended)?, &sent) {
+        (Err(sandbox::Error::Media(MediaError::Sink(_))), Err(UploadError::Store(_)))
+            if !drain.interrupted() =>
+        {
             return Err(Ended::from(sent.expect_err("it is an error")));
         }
         (decoded, _) => decoded.map_err(decoding_ended)?,
@@ -239,10 +242,7 @@ fn media_ended(error: MediaError) -> Ended {
         MediaError::Unsupported { what } => {
             Ended::Rejected(Failure::new(Reason::UnsupportedSpec, what))
         }
-        MediaError::Sink(error) if same_name(&error) => Ended::Rejected(Failure::new(
-            Reason::UnsupportedSpec,
-            "Two images would have the same name; use naming: index.",
-        )),
+        MediaError::Sink(error) if same_name(&error) => two_of_a_name(),
         MediaError::Source(error) | MediaError::Sink(error) => {
             match error
                 .get_ref()
@@ -256,6 +256,13 @@ fn media_ended(error: MediaError) -> Ended {
             }
         }
     }
+}
+
+pub fn two_of_a_name() -> Ended {
+    Ended::Rejected(Failure::new(
+        Reason::UnsupportedSpec,
+        "Two images would have the same name; use naming: index.",
+    ))
 }
 
 /// Names by time count milliseconds.

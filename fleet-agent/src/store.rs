@@ -143,13 +143,21 @@ pub async fn delete_prefix(client: &Client, bucket: &str, prefix: &str) -> Resul
             .quiet(true)
             .build();
         let delete = delete.expect("the objects are set");
-        client
+        let answer = client
             .delete_objects()
             .bucket(bucket)
             .delete(delete)
             .send()
             .await
             .map_err(|error| failed("delete below", prefix, error))?;
+        // The call can succeed and objects still be there.
+        if let Some(left) = answer.errors().first() {
+            return Err(StoreError::Service {
+                doing: "delete below",
+                key: prefix.to_owned(),
+                error: left.message().unwrap_or("an object was refused").to_owned(),
+            });
+        }
     }
     Ok(())
 }

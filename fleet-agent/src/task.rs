@@ -13,7 +13,9 @@ use crate::context::{Context, patiently};
 use crate::drain::Drain;
 use crate::idle::Standing;
 use crate::lease::Lease;
-use crate::outcome::{Ended, Verdict, last_attempt, poisoned, sentence, verdict};
+use crate::outcome::{
+    Ended, Verdict, again_at_most_once, last_attempt, poisoned, sentence, verdict,
+};
 use crate::{cleanup, planner, segment};
 
 pub async fn handle(context: &Context, message: Message, drain: Drain) -> Standing {
@@ -128,7 +130,11 @@ async fn run(
     }
     match task.kind {
         TaskKind::Plan => planner::run(context, &row, drain).await,
-        TaskKind::Segment { generation, .. } if generation < row.generation => Ok(()),
+        // Whoever planned again may have died before it queued the new plan's segments.
+        TaskKind::Segment { generation, .. } if generation < row.generation => match received {
+            0 | 1 => Ok(()),
+            _ => planner::again(context, task, drain).await,
+        },
         TaskKind::Segment {
             generation,
             segment,
@@ -143,6 +149,7 @@ async fn settle(context: &Context, task: &Task, ended: Result<(), Ended>, drain:
         Ok(()) => return Ended::Settled,
         Err(ended) => ended,
     };
+    let ended = again_at_most_once(ended, &task.kind);
     let done = match &ended {
         Ended::Rejected(failure) => {
             tracing::info!(task = %id, %failure, "the video failed");
@@ -164,6 +171,11 @@ async fn settle(context: &Context, task: &Task, ended: Result<(), Ended>, drain:
     };
     match done {
         Ok(()) => ended,
+        // Planning again found that the video cannot be processed at all.
+        Err(Ended::Rejected(failure)) => match fail(context, task, &failure).await {
+            Ok(()) => Ended::Rejected(failure),
+            Err(error) => error,
+        },
         Err(error) => {
             if let Ended::Trouble(trouble) = &error {
                 tracing::warn!(task = %id, error = sentence(trouble), "could not settle; the task goes back");

@@ -61,6 +61,8 @@ const BITS: u32 = 6;
 struct Factors {
     /// From a sample's depth to 16 bits.
     up: u32,
+    /// The largest sample there is; a file may hold larger ones all the same.
+    most: u16,
     luma: u16,
     /// Rounding, and luma's black level.
     luma_offset: i16,
@@ -81,6 +83,7 @@ impl Factors {
         let mix = mix(coding.matrix).map(|row| row.map(|v| v * 255.0 / chroma_span * one));
         Self {
             up,
+            most: u16::MAX >> up,
             luma: luma.round() as u16,
             luma_offset: (f64::from(1 << (BITS - 1)) - luma * zero / 65536.0).round() as i16,
             mix: mix.map(|row| row.map(Signed::new)),
@@ -212,7 +215,7 @@ fn luma_row(from: &[u8], deep: bool, added: &[i16], factors: &Factors, to: &mut 
     };
     if deep {
         for ((to, from), added) in to.iter_mut().zip(from.chunks_exact(2)).zip(added) {
-            *to = one(little(from), *added);
+            *to = one(little(from).min(factors.most), *added);
         }
     } else {
         for ((to, from), added) in to.iter_mut().zip(from).zip(added) {
@@ -249,7 +252,8 @@ fn chroma_row(
     if deep {
         let from = b.chunks_exact(2).zip(r.chunks_exact(2));
         for (((added, to_b), to_r), (b, r)) in to.zip(from) {
-            one(little(b), little(r), added, to_b, to_r);
+            let (b, r) = (little(b).min(factors.most), little(r).min(factors.most));
+            one(b, r, added, to_b, to_r);
         }
     } else {
         for (((added, to_b), to_r), (b, r)) in to.zip(b.iter().zip(r)) {
@@ -368,6 +372,26 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn samples_beyond_their_depth_are_white_and_not_black() {
+        let coding = Coding {
+            matrix: Matrix::Bt709,
+            full_range: true,
+            depth: 10,
+        };
+        for value in [1023u16, 1024, 65_535] {
+            let data = value.to_le_bytes();
+            let plane = Samples {
+                width: 1,
+                height: 1,
+                stride: 2,
+                data: &data,
+            };
+            let grey = to_jpeg(&[plane], Subsampling::Gray, coding, &mut Vec::new());
+            assert_eq!(grey[0].data, [255], "{value}");
         }
     }
 

@@ -406,7 +406,11 @@ impl JpegEncoder {
         unsafe {
             let bound = tj::tjBufSize(width as c_int, height as c_int, name as c_int);
             self.buffer.clear();
-            self.buffer.reserve(bound as usize);
+            if self.buffer.capacity() < bound as usize {
+                // Not more than that, and not beside the old one: pictures may be very large.
+                self.buffer = Vec::new();
+                self.buffer.reserve_exact(bound as usize);
+            }
             let mut buffer = self.buffer.as_mut_ptr();
             let mut size = bound;
             let result = tj::tjCompressFromYUVPlanes(

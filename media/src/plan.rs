@@ -8,7 +8,7 @@ use crate::divide;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::VideoFacts;
 use crate::probe::Probe;
-use crate::request::{Request, Selection};
+use crate::request::{Duplicates, Request, Selection};
 use crate::times::{self, Clock, Times};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,8 @@ pub fn plan(probe: &Probe, request: &Request, options: &PlanOptions) -> Result<P
         segments.pop();
     }
     let images = segments.last().map_or(0, |s| s.first_image);
-    if images >= request.max_images {
+    // Where repeated images are left out, these are times, and only the archive's sum tells.
+    if images >= request.max_images && request.duplicates == Duplicates::Keep {
         return Err(too_many(request.max_images));
     }
     Ok(Plan {

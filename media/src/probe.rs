@@ -158,7 +158,9 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
 /// An MP4's header holds everything else that a decoder of these codecs is opened with.
 fn reorder(input: &VideoInput) -> Option<u32> {
     let told = matches!(codec_of(input), Codec::H264 { .. } | Codec::Hevc { .. });
-    (input.is_mp4() && told).then(|| ffi::reorder(&input.input, input.stream))
+    // A configuration record's version; what was found in a packet instead is not in the header.
+    let configured = ffi::extradata(&input.input, input.stream).first() == Some(&1);
+    (input.is_mp4() && told && configured).then(|| ffi::reorder(&input.input, input.stream))
 }
 
 /// From what the header claims, for want of an index.

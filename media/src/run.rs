@@ -217,7 +217,16 @@ impl<'a> Run<'a> {
     }
 
     fn emit(&mut self, asked: Asked, requested: Option<Time>, sink: Sink) -> Result<(), Stop> {
-        if asked.index >= self.plan.request.max_images {
+        let beyond = match &self.chooser {
+            Chooser::Times(picker) => picker.is_beyond(asked.index),
+            Chooser::Frames(_) => false,
+        };
+        // Left out repetitions make the numbers before this segment too large; the sum is checked at the end.
+        let before = match self.plan.request.duplicates {
+            Duplicates::Skip => self.planned.first_image,
+            Duplicates::Keep => 0,
+        };
+        if !beyond && asked.index.saturating_sub(before) >= self.plan.request.max_images {
             return Err(too_many(self.plan.request.max_images).into());
         }
         if let Some(known) = &self.known {
@@ -233,10 +242,6 @@ impl<'a> Run<'a> {
                 return Err(Stop::Irregular);
             }
         }
-        let beyond = match &self.chooser {
-            Chooser::Times(picker) => picker.is_beyond(asked.index),
-            Chooser::Frames(_) => false,
-        };
         let Some(held) = &mut self.previous else {
             let detail = format!("no frame could be decoded at or before {} s", asked.time);
             return Err(MediaError::EntryPoint { detail }.into());
@@ -284,9 +289,9 @@ impl<'a> Run<'a> {
         {
             let end = held.placed.rel.saturating_add(held.placed.duration);
             // Inside a segment the frame holds until the next segment's first one.
-            let end = self
-                .clock
-                .seconds(end.max(self.planned.end_rel.unwrap_or(end)));
+            // And at the video's end for as long as the plan counted on.
+            let known = self.planned.end_rel.or(self.plan.end_rel);
+            let end = self.clock.seconds(end.max(known.unwrap_or(end)));
             self.known = None;
             match self.settle(end, sink) {
                 Err(Stop::Media(e)) => return Err(e),

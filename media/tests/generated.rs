@@ -202,6 +202,14 @@ fn counts_timestamps_and_duplicates_follow_the_rule() {
         ..fast
     };
     assert_eq!(take(&once, 3), frames(&(0..150).collect::<Vec<_>>()));
+    // The limit is on images, and not on the 300 times that give them.
+    let limited = Request {
+        max_images: 160,
+        ..once
+    };
+    for segments in [1, 3] {
+        assert_eq!(take(&limited, segments).len(), 150, "{segments}");
+    }
 }
 
 /// Fails at a chosen number of bytes, as a connection to S3 does.

@@ -222,6 +222,24 @@ fn looks_like(
     Ok(())
 }
 
+/// Names by time count milliseconds. In one segment, and where a name is taken by another segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_images_of_one_name_fail_the_video_and_say_why() -> Result<()> {
+    let clip: bytes::Bytes = std::fs::read(corpus::generate()?.join(CLIP))?.into();
+    let (cloud, caller) = fleet::start(fleet::options(1)).await?;
+    for select in [json!({ "count": 100_000 }), json!({ "fps": 5000 })] {
+        let spec = json!({ "select": select, "naming": "time" });
+        let id = caller.submit("clip.mp4", clip.clone(), &spec).await?;
+        let ended = caller.ended(&id).await?;
+        ensure!(
+            ended["state"] == "failed" && ended["failure"]["reason"] == "unsupported_spec",
+            "{select}: {ended}"
+        );
+    }
+    cloud.shutdown().await;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sizes_and_turns_are_as_asked() -> Result<()> {
     let folder = corpus::generate()?;

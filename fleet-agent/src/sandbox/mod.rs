@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use fleet_core::{DecoderLimits, Failure, Reason};
 use media::{
-    ExtractedImage, ImageOptions, MediaError, Plan, Probe, ProbeLimits, RangeRead, RejectReason,
-    SegmentOutcome,
+    Duplicates, ExtractedImage, ImageOptions, MediaError, Plan, Probe, ProbeLimits, RangeRead,
+    RejectReason, SegmentOutcome,
 };
 use thiserror::Error;
 
@@ -110,7 +110,13 @@ impl Sandbox {
                 what: format!("the plan has no segment {segment}"),
             })?;
         let side = image.width.max(image.height).unwrap_or(0);
-        let mut expected = check::Images::of(planned, plan.request.max_images, side);
+        let most = plan.request.max_images;
+        // Where repetitions are left out, the numbers before the segment are only the most there may be.
+        let most = match plan.request.duplicates {
+            Duplicates::Skip => planned.first_image.saturating_add(most),
+            Duplicates::Keep => most,
+        };
+        let mut expected = check::Images::of(planned, most, side);
         let job = Job::Extract {
             video_bytes: source.len(),
             plan: Box::new(plan.clone()),
