@@ -178,8 +178,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_counts_and_a_cancelled_thread_does_not() {
-        let panicked = tokio::spawn(async { panic!("on purpose") }).await;
-        let ended = thread_ended(panicked.map(|()| ()).unwrap_err());
+        let panicked: Result<(), _> = tokio::spawn(async { panic!("on purpose") }).await;
+        let ended = thread_ended(panicked.unwrap_err());
         assert!(matches!(ended, Ended::Lost(_)));
         let sleeping = tokio::spawn(std::future::pending::<()>());
         sleeping.abort();
