@@ -93,6 +93,7 @@ fuzz_target!(|input: Input| {
         ),
         first_pts: input.first_pts,
         frame_duration: input.frame_duration,
+        reorder: None,
         estimate: Estimate {
             frames: input.frames,
             keyframes: input.keyframes,
