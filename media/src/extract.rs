@@ -156,21 +156,26 @@ fn start(
     plan: &Plan,
     planned: &PlannedSegment,
 ) -> Result<(VideoInput, Option<Packet>), MediaError> {
-    let mut input = open(source, plan)?;
+    let mut input = open(source, plan, planned)?;
     let first = enter(&mut input, planned)?;
     // Complaints from opening are not about this segment.
     ffi::take_errors();
     Ok((input, first))
 }
 
-fn open(source: &SharedSource, plan: &Plan) -> Result<VideoInput, MediaError> {
+fn open(
+    source: &SharedSource,
+    plan: &Plan,
+    planned: &PlannedSegment,
+) -> Result<VideoInput, MediaError> {
     // The plan may have come from outside; it cannot name a demuxer that the probe would refuse.
     let format = &plan.video.container;
     sniff::judge_format(format).map_err(|(reason, detail)| MediaError::reject(reason, detail))?;
     let mut input = VideoInput::open(source.clone(), format)?;
     match plan.reorder {
-        // Nothing else is missing, and the start of the file need not be read for it.
-        Some(_) if input.is_mp4() => input.reorder = plan.reorder,
+        // Nothing else is missing, and the start of the file need not be read for it. But the last
+        // frame's duration may be FFmpeg's guess, made from what it decodes there.
+        Some(_) if input.is_mp4() && planned.end_rel.is_some() => input.reorder = plan.reorder,
         _ => input.find_stream_info(MAX_PIXELS)?,
     }
     let stream = plan.video.stream_index as usize;

@@ -24,6 +24,7 @@ mod keyscan;
 mod mp4;
 mod orient;
 mod picture;
+mod pixels;
 mod plan;
 mod planes;
 mod positions;

@@ -289,9 +289,9 @@ impl<'a> Run<'a> {
         {
             let end = held.placed.rel.saturating_add(held.placed.duration);
             // Inside a segment the frame holds until the next segment's first one.
-            // And at the video's end for as long as the plan counted on.
-            let known = self.planned.end_rel.or(self.plan.end_rel);
-            let end = self.clock.seconds(end.max(known.unwrap_or(end)));
+            let end = self
+                .clock
+                .seconds(end.max(self.planned.end_rel.unwrap_or(end)));
             self.known = None;
             match self.settle(end, sink) {
                 Err(Stop::Media(e)) => return Err(e),
