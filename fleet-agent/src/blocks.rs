@@ -63,9 +63,12 @@ impl ReadAhead {
         run
     }
 
-    /// The run to have ready while the last one is being read; empty where nothing more is expected.
-    pub fn ahead(&self) -> Run {
+    /// The run to have ready while the last one is being read, without the blocks that are here before
+    /// it; empty where nothing more is expected.
+    pub fn ahead(&self, is_here: impl Fn(u64) -> bool) -> Run {
         let start = self.last.map_or(0, |last| last.end);
+        let start = (start..self.expected).find(|block| !is_here(*block));
+        let start = start.unwrap_or(self.expected);
         if start >= self.expected {
             return Run { start, end: start };
         }
@@ -82,16 +85,29 @@ impl ReadAhead {
         self.last = Some(run);
     }
 
-    /// The run to fetch where reading is known to go on: a segment's entry point.
-    pub fn entry(&self, position: u64) -> Run {
+    /// The run to fetch where reading is known to go on, a segment's entry point: from the first block
+    /// there that is not here.
+    pub fn entry(&self, position: u64, is_here: impl Fn(u64) -> bool) -> Run {
         let start = (position / BLOCK).min(self.blocks);
-        Run {
-            start,
-            end: self.clip(start, start + FIRST_RUN),
+        match (start..self.expected).find(|block| !is_here(*block)) {
+            Some(start) => Run {
+                start,
+                end: self.clip(start, start + FIRST_RUN),
+            },
+            None => Run { start, end: start },
         }
     }
 
-    /// Says that reading has come to `run`, which `entry` named.
+    /// The blocks of a stretch of bytes.
+    pub fn covering(&self, offset: u64, length: u64) -> Run {
+        let last = offset.saturating_add(length.max(1)).div_ceil(BLOCK);
+        Run {
+            start: (offset / BLOCK).min(self.blocks),
+            end: last.min(self.blocks),
+        }
+    }
+
+    /// Says that reading has come to `run`, which was fetched because it was known to be read.
     pub fn entered(&mut self, run: Run) {
         self.length = FIRST_RUN;
         self.last = Some(run);
@@ -112,11 +128,15 @@ impl ReadAhead {
 mod tests {
     use super::*;
 
+    fn nowhere(_: u64) -> bool {
+        false
+    }
+
     #[test]
     fn runs_grow_while_reading_goes_straight_on_and_shrink_after_a_jump() {
         let mut ahead = ReadAhead::new(1000 * BLOCK, 1000 * BLOCK);
         assert_eq!(ahead.fetch(0), Run { start: 0, end: 4 });
-        assert_eq!(ahead.ahead(), Run { start: 4, end: 12 });
+        assert_eq!(ahead.ahead(nowhere), Run { start: 4, end: 12 });
         ahead.took(Run { start: 4, end: 12 });
         assert_eq!(ahead.fetch(12), Run { start: 12, end: 28 });
         assert_eq!(ahead.fetch(28), Run { start: 28, end: 60 });
@@ -133,7 +153,7 @@ mod tests {
     #[test]
     fn a_known_entry_is_a_run_of_its_own_and_reading_goes_on_from_it() {
         let mut ahead = ReadAhead::new(1000 * BLOCK, 600 * BLOCK);
-        let run = ahead.entry(500 * BLOCK + 7);
+        let run = ahead.entry(500 * BLOCK + 7, nowhere);
         let wanted = Run {
             start: 500,
             end: 504,
@@ -145,19 +165,19 @@ mod tests {
             start: 504,
             end: 512,
         };
-        assert_eq!(ahead.ahead(), next);
+        assert_eq!(ahead.ahead(nowhere), next);
         let end = Run {
             start: 1000,
             end: 1000,
         };
-        assert_eq!(ahead.entry(u64::MAX), end);
+        assert_eq!(ahead.entry(u64::MAX, nowhere), end);
     }
 
     #[test]
     fn nothing_is_fetched_ahead_past_the_segment_or_the_object() {
         let mut ahead = ReadAhead::new(100 * BLOCK - 7, 10 * BLOCK);
         assert_eq!(ahead.fetch(8), Run { start: 8, end: 10 });
-        assert!(ahead.ahead().is_empty());
+        assert!(ahead.ahead(nowhere).is_empty());
         assert_eq!(ahead.fetch(10), Run { start: 10, end: 11 });
         assert_eq!(
             ahead.fetch(99),
@@ -166,5 +186,26 @@ mod tests {
                 end: 100
             }
         );
+    }
+
+    #[test]
+    fn what_is_here_is_not_fetched_again() {
+        let mut ahead = ReadAhead::new(100 * BLOCK, 40 * BLOCK);
+        let run = |start, end| Run { start, end };
+        assert_eq!(ahead.entry(10 * BLOCK, |block| block < 12), run(12, 16));
+        ahead.entered(run(12, 16));
+        assert_eq!(ahead.ahead(|block| block < 20), run(20, 28));
+        assert!(ahead.ahead(|block| block < 40).is_empty());
+        assert!(ahead.entry(10 * BLOCK, |_| true).is_empty());
+    }
+
+    #[test]
+    fn a_stretch_is_its_blocks_and_ends_with_the_object() {
+        let ahead = ReadAhead::new(10 * BLOCK, 0);
+        let run = |start, end| Run { start, end };
+        assert_eq!(ahead.covering(BLOCK - 1, 2), run(0, 2));
+        assert_eq!(ahead.covering(BLOCK, 0), run(1, 2));
+        assert_eq!(ahead.covering(9 * BLOCK, 5 * BLOCK), run(9, 10));
+        assert!(ahead.covering(u64::MAX, u64::MAX).is_empty());
     }
 }

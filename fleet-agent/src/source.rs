@@ -12,8 +12,10 @@ use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use lru::LruCache;
+use media::Stretch;
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::blocks::{BLOCK, ReadAhead, Run};
@@ -98,14 +100,22 @@ pub struct S3Source {
     handle: Handle,
     drain: Drain,
     ahead: ReadAhead,
-    /// The runs being fetched in the background: the next one, and the entry point's.
+    /// The runs being fetched in the background: the next one, and those that were promised.
     coming: Vec<Coming>,
+    /// Promised runs are fetched so many at a time.
+    turns: Arc<Semaphore>,
 }
+
+/// Fetches of promised runs side by side: S3's answers come late, and not slowly.
+const SIDE_BY_SIDE: usize = 16;
+/// A decoder's promises beyond so many are passed over: it may not be ours any more.
+const MOST_PROMISED: usize = 128;
 
 struct Coming {
     run: Run,
     task: JoinHandle<Result<Bytes, SourceError>>,
-    is_entry: bool,
+    /// It will be read, whatever is read before.
+    is_promised: bool,
 }
 
 impl S3Source {
@@ -135,6 +145,7 @@ impl S3Source {
                 drain,
                 ahead,
                 coming: Vec::new(),
+                turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
             },
             stats,
         )
@@ -143,18 +154,39 @@ impl S3Source {
     /// Reading will go on at `position` as soon as the container has been opened. Fetched at once,
     /// it comes while the header does.
     pub fn expect_at(&mut self, position: u64) {
-        let run = self.ahead.entry(position);
-        if !run.is_empty() && !self.is_here(run.start) {
+        let run = self.ahead.entry(position, |block| self.is_here(block));
+        if !run.is_empty() {
             self.spawn(run, true);
         }
     }
 
-    fn spawn(&mut self, run: Run, is_entry: bool) {
-        let task = self.handle.spawn(fetch(self.shared.clone(), run));
+    fn promise(&mut self, stretch: Stretch) {
+        let run = self.ahead.covering(stretch.offset, stretch.length.into());
+        let known = |block: &u64| {
+            self.is_here(*block) || self.coming.iter().any(|c| c.run.contains(*block))
+        };
+        let missing = (run.start..run.end).find(|block| !known(block));
+        if let Some(start) = missing
+            && self.coming.len() < MOST_PROMISED
+        {
+            self.spawn(Run { start, ..run }, true);
+        }
+    }
+
+    fn spawn(&mut self, run: Run, is_promised: bool) {
+        let (shared, turns) = (self.shared.clone(), self.turns.clone());
+        let task = self.handle.spawn(async move {
+            // The next run waits for nobody.
+            let _turn = match is_promised {
+                true => turns.acquire().await.ok(),
+                false => None,
+            };
+            fetch(shared, run).await
+        });
         self.coming.push(Coming {
             run,
             task,
-            is_entry,
+            is_promised,
         });
     }
 
@@ -177,11 +209,11 @@ impl S3Source {
             Some(Coming {
                 run,
                 task,
-                is_entry,
+                is_promised,
             }) => {
                 let done = self.handle.block_on(task);
                 let body = done.map_err(|_| SourceError::Interrupted)??;
-                if is_entry {
+                if is_promised {
                     self.ahead.entered(run);
                 }
                 (run, body)
@@ -203,22 +235,22 @@ impl S3Source {
     }
 
     fn look_ahead(&mut self) {
-        let run = self.ahead.ahead();
+        let run = self.ahead.ahead(|block| self.is_here(block));
         let coming = self.coming.iter().any(|c| c.run.contains(run.start));
-        if run.is_empty() || coming || self.is_here(run.start) {
+        if run.is_empty() || coming {
             return;
         }
         self.ahead.took(run);
         self.spawn(run, false);
     }
 
-    /// Reading went elsewhere. What was fetched for the entry point is still to be read.
+    /// Reading went elsewhere. What was promised is still to be read.
     fn abort_ahead(&mut self) {
         self.coming.retain(|coming| {
-            if !coming.is_entry {
+            if !coming.is_promised {
                 coming.task.abort();
             }
-            coming.is_entry
+            coming.is_promised
         });
     }
 }
@@ -248,6 +280,12 @@ impl media::RangeRead for S3Source {
         let count = bytes.len().saturating_sub(within).min(buf.len());
         buf[..count].copy_from_slice(&bytes[within..within + count]);
         Ok(count)
+    }
+
+    fn expect(&mut self, stretches: &[Stretch]) {
+        for stretch in stretches {
+            self.promise(*stretch);
+        }
     }
 }
 

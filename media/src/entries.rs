@@ -9,6 +9,8 @@ use crate::input::VideoInput;
 use crate::plan::EntryPoint;
 use crate::positions;
 use crate::probe::{Entry, Estimate};
+use crate::sets;
+use crate::source::Stretch;
 
 pub struct Found {
     pub entries: Vec<Entry>,
@@ -18,6 +20,8 @@ pub struct Found {
     /// Reading from here on meets the packets of the last frames.
     pub tail: Option<i64>,
     pub seam_check: bool,
+    /// Some entry point's packet has parameter sets that the header lacks.
+    pub several_sets: bool,
 }
 
 impl Found {
@@ -29,6 +33,7 @@ impl Found {
             warning: None,
             tail: None,
             seam_check: false,
+            several_sets: false,
         }
     }
 }
@@ -48,6 +53,9 @@ pub struct Search {
 
 /// An MP4's last frames are among this many last packets; reordering never goes further.
 const TAIL_PACKETS: usize = 200;
+/// What looking at a keyframe reads: the index tells little of it in Matroska, and may lie.
+const LEAST_READ: u32 = 64 * 1024;
+const MOST_READ: u32 = 1024 * 1024;
 /// Leading pictures follow their entry point at once, and no codec allows more.
 const MAX_LEADING: usize = 64;
 
@@ -91,6 +99,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     });
     found.tail = tail.map(|at| index[at].timestamp);
     let keyframes = targets(&index, input.is_mp4());
+    let step = keyframes.len().div_ceil(search.limit.max(1)).max(1);
     let span = last.map_or(0, |last| last.saturating_sub(search.first_pts).max(0));
     found.estimate = Some(match input.is_mp4() {
         true => Estimate {
@@ -105,11 +114,14 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         return Ok(found);
     }
     let counts = Counts::new(&index, input.is_mp4());
-    let step = keyframes.len().div_ceil(search.limit.max(1));
-    for target in keyframes.into_iter().step_by(step) {
-        let Some(landing) = approach(input, codec, target)? else {
+    let looked_at: Vec<Keyframe> = keyframes.into_iter().step_by(step).collect();
+    let stretches: Vec<Stretch> = looked_at.iter().map(|k| k.stretch).collect();
+    input.expect(&stretches);
+    for keyframe in looked_at {
+        let Some(landing) = approach(input, codec, keyframe.target)? else {
             continue;
         };
+        found.several_sets |= landing.brings_sets;
         let point = landing.point;
         let before = found.entries.last().map(|e| e.point.pts);
         if point.pts <= before.unwrap_or(search.first_pts) {
@@ -203,33 +215,40 @@ impl Counts {
     }
 }
 
-/// One time to seek to for each keyframe after the first.
+/// A keyframe that the index lists.
+struct Keyframe {
+    /// A time to seek to that finds it.
+    target: i64,
+    /// Its bytes, as far as the index tells.
+    stretch: Stretch,
+}
+
+/// Each keyframe after the first.
 ///
 /// An MP4's index knows decoding times, and seeking goes by presentation times, which are later. Any
 /// time inside the GOP finds its keyframe, so the last tick before the next keyframe is asked for.
-fn targets(index: &[ffi::IndexEntry], by_decoding_time: bool) -> Vec<i64> {
-    let keyframes: Vec<i64> = index
-        .iter()
-        .skip(1)
-        .filter(|e| e.keyframe && !e.discard)
-        .map(|e| e.timestamp)
-        .collect();
-    if !by_decoding_time {
-        return keyframes;
-    }
+fn targets(index: &[ffi::IndexEntry], by_decoding_time: bool) -> Vec<Keyframe> {
+    let keyframes = || index.iter().skip(1).filter(|e| e.keyframe && !e.discard);
     let last = index.last().map(|e| e.timestamp);
-    let ends = keyframes.iter().skip(1).map(|t| t - 1).chain(last);
-    keyframes
-        .iter()
-        .zip(ends)
-        .map(|(start, end)| end.max(*start))
-        .collect()
+    let ends = keyframes().skip(1).map(|e| e.timestamp - 1).chain(last);
+    let aimed = |(entry, end): (&ffi::IndexEntry, i64)| Keyframe {
+        target: match by_decoding_time {
+            true => end.max(entry.timestamp),
+            false => entry.timestamp,
+        },
+        stretch: Stretch {
+            offset: entry.position.max(0) as u64,
+            length: entry.size.clamp(LEAST_READ, MOST_READ),
+        },
+    };
+    keyframes().zip(ends).map(aimed).collect()
 }
 
 struct Landing {
     point: EntryPoint,
     /// Pictures coded after the entry point and shown before it.
     leading: u64,
+    brings_sets: bool,
 }
 
 /// A landing that can be repeated: the worker must get this very packet.
@@ -268,6 +287,8 @@ fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Lan
     if !packet.is_key() || !codec.is_entry(data) {
         return Ok(None);
     }
+    let extradata = ffi::extradata(&input.input, input.stream);
+    let brings_sets = sets::brings_another(codec, data, &extradata);
     let point = EntryPoint {
         position: packet.position().max(0) as u64,
         pts,
@@ -283,7 +304,11 @@ fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Lan
             }
         }
     }
-    Ok(Some(Landing { point, leading }))
+    Ok(Some(Landing {
+        point,
+        leading,
+        brings_sets,
+    }))
 }
 
 /// An entry point at least two frames, by the nominal rate, before `point`.
@@ -332,8 +357,12 @@ mod tests {
             entry(8, true),
             entry(10, false),
         ];
-        assert_eq!(targets(&index, true), [7, 10]);
-        assert_eq!(targets(&index, false), [4, 8]);
+        let times = |by_decoding_time| -> Vec<i64> {
+            let keyframes = targets(&index, by_decoding_time);
+            keyframes.iter().map(|k| k.target).collect()
+        };
+        assert_eq!(times(true), [7, 10]);
+        assert_eq!(times(false), [4, 8]);
         assert!(targets(&index[..2], true).is_empty());
     }
 }

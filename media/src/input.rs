@@ -12,7 +12,7 @@ use ffmpeg_next::{Error, Packet, format::stream::Disposition, media::Type};
 use crate::error::{MediaError, RejectReason};
 use crate::ffi;
 use crate::sniff;
-use crate::source::RangeRead;
+use crate::source::{RangeRead, Stretch};
 
 type Slot = Arc<Mutex<Option<io::Error>>>;
 
@@ -80,6 +80,7 @@ pub struct VideoInput {
     pub format: String,
     /// What the demuxer stumbled over, in words for the manifest.
     pub damage: Option<String>,
+    source: SharedSource,
     slot: Slot,
 }
 
@@ -93,7 +94,7 @@ impl VideoInput {
         let slot = Slot::default();
         let len = source.lock().expect("source").len();
         let reader = Reader {
-            source,
+            source: source.clone(),
             len,
             position: 0,
             slot: slot.clone(),
@@ -117,6 +118,7 @@ impl VideoInput {
             reorder: None,
             format: format.to_owned(),
             damage: None,
+            source,
             slot,
         })
     }
@@ -160,6 +162,11 @@ impl VideoInput {
                 }
             }
         }
+    }
+
+    /// Tells the source what will be read.
+    pub fn expect(&self, stretches: &[Stretch]) {
+        self.source.lock().expect("source").expect(stretches);
     }
 
     pub fn seek(&mut self, timestamp: i64) -> Result<bool, MediaError> {

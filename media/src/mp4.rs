@@ -14,6 +14,8 @@ pub struct Boxes {
     pub has_index: bool,
     pub has_media: bool,
     pub encrypted_video: bool,
+    /// A track's samples are of several kinds: clips were joined without coding them again.
+    pub several_kinds: bool,
 }
 
 const MAX_DEPTH: usize = 12;
@@ -128,6 +130,7 @@ impl Walk<'_> {
                 if &entry[12..16] == b"encv" {
                     self.found.encrypted_video = true;
                 }
+                self.found.several_kinds |= entry[4..8] != [0, 0, 0, 1];
             }
             b"stsz" | b"stz2" if end - at >= 12 => {
                 let count = u64::from(self.u32(at + 8)?);
@@ -282,5 +285,14 @@ mod tests {
         file.extend(boxed(b"moof", &[]));
         let found = inspect(&mut Bytes(file)).unwrap();
         assert!(found.fragmented && found.has_index && !found.encrypted_video);
+        let kinds = |count| {
+            let body = [&[0, 0, 0, 0, 0, 0, 0, count, 0, 0, 0, 8][..], b"avc1"].concat();
+            let file = nest(
+                &[b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"],
+                body,
+            );
+            inspect(&mut Bytes(file)).unwrap().several_kinds
+        };
+        assert!(!kinds(1) && kinds(2));
     }
 }

@@ -10,11 +10,14 @@ use crate::error::MediaError;
 use crate::input::VideoInput;
 use crate::plan::EntryPoint;
 use crate::probe::Entry;
+use crate::source::Stretch;
 
 /// One place to look for each of these many bytes: finding a picture reads up to a GOP.
 const SPACING: u64 = 4 << 20;
 /// Small files are worth more places: they are read at once.
 const FEWEST: u64 = 8;
+/// What finding one often takes.
+const EXPECTED_READ: u32 = 512 * 1024;
 /// A GOP longer than this is passed over.
 const MAX_PACKETS: usize = 2_000;
 
@@ -32,9 +35,16 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     let limit = search.limit.max(1) as u64;
     let places = (search.size / SPACING).clamp(FEWEST.min(limit), limit);
     let mut found = Found::none("no IDR or CRA picture was found after the first");
-    for place in 1..places {
-        let from = u128::from(search.size) * u128::from(place) / u128::from(places);
-        let Some(point) = next_entry(input, codec, from as u64)? else {
+    let place = |n| (u128::from(search.size) * u128::from(n) / u128::from(places)) as u64;
+    let stretches: Vec<Stretch> = (1..places)
+        .map(|n| Stretch {
+            offset: place(n),
+            length: EXPECTED_READ,
+        })
+        .collect();
+    input.expect(&stretches);
+    for from in (1..places).map(place) {
+        let Some(point) = next_entry(input, codec, from)? else {
             continue;
         };
         let last = found.entries.last().map(|e| e.point);

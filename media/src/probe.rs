@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::decode::Decoder;
 use crate::entries::{self, Found, Search, codec_of};
-use crate::entry::Codec;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::{Color, VideoFacts};
 use crate::ffi;
@@ -18,6 +17,7 @@ use crate::mp4;
 use crate::orient::Orientation;
 use crate::plan::EntryPoint;
 use crate::request::{Request, Selection};
+use crate::sets;
 use crate::source::RangeRead;
 use crate::survey;
 
@@ -125,6 +125,7 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
         limit: limits.entry_points,
         lead_ins: request.is_some_and(|r| matches!(r.selection, Selection::Scenes { .. })),
     };
+    let several_kinds = boxes.as_ref().is_some_and(|b| b.several_kinds);
     let found = match boxes {
         Some(boxes) if boxes.fragmented => Found::none("fragmented MP4 has no complete index"),
         // Their frames push later ones back, and only who begins with them knows by how much.
@@ -140,7 +141,7 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
         time_base,
         first_pts: first.pts,
         frame_duration,
-        reorder: reorder(&input),
+        reorder: reorder(&input).filter(|_| !several_kinds && !found.several_sets),
         estimate,
         end_rel: None,
         frames_before_range: None,
@@ -157,10 +158,9 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
 
 /// An MP4's header holds everything else that a decoder of these codecs is opened with.
 fn reorder(input: &VideoInput) -> Option<u32> {
-    let told = matches!(codec_of(input), Codec::H264 { .. } | Codec::Hevc { .. });
-    // A configuration record's version; what was found in a packet instead is not in the header.
-    let configured = ffi::extradata(&input.input, input.stream).first() == Some(&1);
-    (input.is_mp4() && told && configured).then(|| ffi::reorder(&input.input, input.stream))
+    let extradata = ffi::extradata(&input.input, input.stream);
+    let told = sets::is_one(codec_of(input), &extradata);
+    (input.is_mp4() && told).then(|| ffi::reorder(&input.input, input.stream))
 }
 
 /// From what the header claims, for want of an index.

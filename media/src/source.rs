@@ -15,6 +15,19 @@ pub trait RangeRead: Send {
 
     /// Reads at most `buf.len()` bytes at `offset`. Zero means the end; an error is never the end.
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// These stretches will be read soon, in about this order: whoever waits for a network may fetch
+    /// them side by side. A hint, and never more than one.
+    fn expect(&mut self, stretches: &[Stretch]) {
+        let _ = stretches;
+    }
+}
+
+/// A part of a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    pub offset: u64,
+    pub length: u32,
 }
 
 /// A video on the local disk, for the command line and tests.

@@ -11,9 +11,11 @@ use clips::{clips, ffmpeg_md5s};
 use common::*;
 use media::{
     Duplicates, ExtractedImage, FileSource, MediaError, PlanOptions, RangeRead, RejectReason,
-    Request, Selection, TimeRange, extract, plan, probe,
+    Request, Selection, Stretch, TimeRange, extract, plan, probe,
 };
 use num_rational::Ratio;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn frames_are_those_ffmpeg_picks() {
@@ -253,6 +255,84 @@ fn a_read_error_is_never_taken_for_the_end() {
             path.display()
         );
     }
+}
+
+/// Remembers what it was told to expect.
+struct Told(FileSource, Arc<Mutex<Vec<Stretch>>>);
+
+impl RangeRead for Told {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(offset, buf)
+    }
+
+    fn expect(&mut self, stretches: &[Stretch]) {
+        self.1.lock().unwrap().extend(stretches);
+    }
+}
+
+#[test]
+fn a_source_is_told_of_each_keyframe_before_it_is_looked_at() {
+    for name in ["h264-gop25.mp4", "h264-29.97.mkv", "hevc-gop25.mp4"] {
+        let told = Arc::default();
+        let source = FileSource::open(clips().join(name)).unwrap();
+        let source = Box::new(Told(source, Arc::clone(&told)));
+        let entries = probe(source, &limits()).unwrap().entries;
+        assert!(!entries.is_empty(), "{name}");
+        let told = told.lock().unwrap();
+        for entry in &entries {
+            let at = entry.point.position;
+            let inside = |s: &Stretch| (s.offset..s.offset + u64::from(s.length)).contains(&at);
+            assert!(told.iter().any(inside), "{name}: {at} is not in {told:?}");
+        }
+    }
+}
+
+/// The second clip says nothing of its colours, so they stay those of the first: also for a worker
+/// that never sees the first.
+#[test]
+fn clips_joined_without_coding_keep_their_colours_in_any_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let ffmpeg = |arguments: &[&str], out: &str| {
+        let status = Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-y"])
+            .args(arguments)
+            .arg(folder.path().join(out))
+            .status();
+        assert!(status.unwrap().success(), "{out}");
+    };
+    let source = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=320x180:r=25:d=4,format=yuv420p",
+    ];
+    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"];
+    let plain = [&source[..], &coded].concat();
+    let tagged = [
+        &plain[..],
+        &["-x264-params", "fullrange=on:colormatrix=bt709"],
+    ]
+    .concat();
+    ffmpeg(&tagged, "first.mp4");
+    ffmpeg(&plain, "second.mp4");
+    let list = folder.path().join("list.txt");
+    std::fs::write(&list, "file first.mp4\nfile second.mp4\n").unwrap();
+    let join = ["-f", "concat", "-i", list.to_str().unwrap(), "-c", "copy"];
+    ffmpeg(&join, "joined.mp4");
+    let path = folder.path().join("joined.mp4");
+    let probed = probe_file(&path).unwrap();
+    let take = |n| {
+        let (got, plan, _) = run_forced(&path, &probed, &one_a_second(), n).unwrap();
+        assert_eq!(plan.segments.len(), n);
+        got.images.into_iter().map(|i| i.data).collect::<Vec<_>>()
+    };
+    let whole = take(1);
+    assert_eq!(whole.len(), 8);
+    assert!(whole == take(4), "segments have other colours");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 
-use media::{ExtractedImage, MediaError, RangeRead};
+use media::{ExtractedImage, MediaError, RangeRead, Stretch};
 
 use super::confine::confine;
 use super::protocol::{Answer, Job, READ_BYTES, READ_FAILED, Range, receive, send};
@@ -115,6 +115,13 @@ impl RangeRead for RemoteSource {
         }
         socket.read_exact(&mut buf[..count])?;
         Ok(count)
+    }
+
+    fn expect(&mut self, stretches: &[Stretch]) {
+        for stretch in stretches {
+            // Where this fails, the next read says why.
+            let _ = socket().write_all(&Range::hint(*stretch).to_bytes());
+        }
     }
 }
 

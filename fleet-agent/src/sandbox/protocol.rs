@@ -1,12 +1,13 @@
 //! What the agent and its decoder process say to each other.
 //!
 //! Over a socket on the decoder's standard input: a [`Job`], then ranged reads, question and answer,
-//! until [`Range::END`]; and perhaps another job for the same video. Over a pipe on its standard output: [`Answer`]s. Messages are JSON behind a length; the
+//! until [`Range::END`]; [`Range::hint`]s in between are not answered; and perhaps another job for
+//! the same video. Over a pipe on its standard output: [`Answer`]s. Messages are JSON behind a length; the
 //! bytes of the video and of images are not wrapped. The agent trusts no length it is told.
 
 use std::io::{self, Read, Write};
 
-use media::{ExtractedImage, ImageOptions, Plan, Probe, ProbeLimits, SegmentOutcome};
+use media::{ExtractedImage, ImageOptions, Plan, Probe, ProbeLimits, SegmentOutcome, Stretch};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +129,24 @@ impl Range {
         offset: u64::MAX,
         length: 0,
     };
+    /// In a length: this is a hint.
+    const HINT: u32 = 1 << 31;
+
+    /// Says what will be read soon.
+    pub fn hint(stretch: Stretch) -> Self {
+        Self {
+            offset: stretch.offset,
+            length: stretch.length.min(READ_BYTES as u32) | Self::HINT,
+        }
+    }
+
+    pub fn hinted(self) -> Option<Stretch> {
+        let length = (self.length & !Self::HINT).min(READ_BYTES as u32);
+        (self.length & Self::HINT != 0).then_some(Stretch {
+            offset: self.offset,
+            length,
+        })
+    }
 
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
@@ -184,5 +203,16 @@ mod tests {
             length: 77,
         };
         assert_eq!(Range::from_bytes(range.to_bytes()), range);
+        assert_eq!(range.hinted(), None);
+        let hint = Range::hint(Stretch {
+            offset: 7,
+            length: u32::MAX,
+        });
+        let hinted = Range::from_bytes(hint.to_bytes()).hinted();
+        let most = Stretch {
+            offset: 7,
+            length: READ_BYTES as u32,
+        };
+        assert_eq!(hinted, Some(most));
     }
 }

@@ -221,6 +221,10 @@ fn serve(
             if range == Range::END {
                 return Ok(());
             }
+            if let Some(stretch) = range.hinted() {
+                source.expect(&[stretch]);
+                continue;
+            }
             let _busy = watch.busy();
             buffer.resize((range.length as usize).min(READ_BYTES), 0);
             let count = match source.read_at(range.offset, &mut buffer) {

@@ -1,14 +1,13 @@
 //! How long decoders stand waiting for S3 when each of its answers comes 30 ms later.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use fleet_tests::caller::Caller;
-use fleet_tests::fleet;
-use fleet_tests::proxy::{Fault, Proxy, Seen};
-use local_cloud::{Cloud, Component, Options};
+use fleet_tests::proxy::{Fault, Seen};
+use fleet_tests::{fleet, journey};
+use local_cloud::Options;
 use serde_json::{Value, json};
 
 const LATENCY: Duration = Duration::from_millis(30);
@@ -22,26 +21,13 @@ fn late(seen: &Seen) -> Fault {
 }
 
 pub async fn run(footage: &Path) -> Result<()> {
-    let proxies: Arc<Mutex<Vec<Proxy>>> = Arc::default();
-    let held = proxies.clone();
-    let route = move |component, upstream| {
-        if component != Component::Agent {
-            return upstream;
-        }
-        let proxy = Proxy::start(upstream, Arc::new(late)).expect("a free port");
-        let address = proxy.address;
-        held.lock().expect("no poisoned lock").push(proxy);
-        address
-    };
     let options = Options {
         bin_dir: fleet::programs(),
-        aws_route: Some(Arc::new(route)),
         ..Options::default()
     }
     .agents(2)
     .agent_env("FRAMEFLEET_CONCURRENCY", 1);
-    let cloud = Cloud::start(options).await?;
-    let caller = Caller::new(cloud.api_url(), cloud.api_key());
+    let (cloud, caller, _proxies) = journey::with_proxy(options, late).await?;
     let bytes: bytes::Bytes = std::fs::read(footage)?.into();
     // Ten images a second keep the encoder busy; one a second leaves the least work to hide behind.
     for fps in [10, 1] {

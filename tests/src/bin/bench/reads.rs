@@ -78,6 +78,12 @@ pub async fn run(footage: &Path) -> Result<()> {
         let share: f64 = own.map(|(_, bytes)| bytes).sum();
         total += read;
         worst = worst.max(read / share);
+        println!(
+            "    segment {:>2}: {read:>9.0} bytes read of {share:>9.0} of its own: {:.3}, {} images",
+            segment["segment"],
+            read / share,
+            segment["images"]
+        );
     }
     println!(
         "(c) read for a segment / its share of the video: {:.3} over {} segments, worst {:.3}",
