@@ -2,16 +2,17 @@
 //! come twice, services that fail, and files that are no videos.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use fleet_tests::caller::PATIENCE;
-use fleet_tests::fleet;
 use fleet_tests::journey::{finished, footage, quiet, spec, with_proxy};
 use fleet_tests::proxy::Fault;
+use fleet_tests::{archive, fleet};
 use local_cloud::RESULTS_BUCKET;
+use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_killed_within_a_segment_costs_time_and_nothing_else() -> Result<()> {
@@ -106,6 +107,76 @@ async fn a_finalizer_killed_while_splicing_is_replaced() -> Result<()> {
         "nobody wrote the archive again"
     );
     cloud.shutdown().await;
+    Ok(())
+}
+
+/// An entry point that does not hold has the video planned again; who does so dies before the new
+/// plan's segment is queued.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_killed_between_planning_again_and_queueing_loses_nothing() -> Result<()> {
+    let quiet = quiet().await?;
+    let [spoiled, replanned, held]: [Arc<AtomicBool>; 3] = Default::default();
+    let (is_spoiled, is_replanned, is_held) = (spoiled.clone(), replanned.clone(), held.clone());
+    let (cloud, caller, _proxies) = with_proxy(fleet::options(1), move |seen| {
+        if seen.method == "PUT" && seen.target.contains("plan-1.json") {
+            is_replanned.store(true, Ordering::SeqCst);
+        }
+        if !seen.action.ends_with("SendMessageBatch") {
+            return Fault::None;
+        }
+        if is_replanned.load(Ordering::SeqCst) {
+            is_held.store(true, Ordering::SeqCst);
+            return Fault::Hang(Duration::from_secs(20));
+        }
+        match is_spoiled.load(Ordering::SeqCst) {
+            true => Fault::None,
+            false => Fault::Hang(Duration::from_secs(1)),
+        }
+    })
+    .await?;
+    let id = caller.submit("quiet.mp4", footage()?, &spec()).await?;
+    spoil_the_plan(&cloud).await?;
+    spoiled.store(true, Ordering::SeqCst);
+    let victim = cloud.agents().pop().context("an agent")?;
+    while !held.load(Ordering::SeqCst) {
+        ensure!(victim.is_running(), "the agent ended by itself");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    victim.kill()?;
+    // What the victim began is let through from now on.
+    replanned.store(false, Ordering::SeqCst);
+    cloud.start_agent(&[])?;
+    let bytes = finished(&cloud, &caller, &id).await?;
+    let (images, wanted) = (archive::read(&bytes)?.images, archive::read(&quiet)?.images);
+    ensure!(images == wanted, "the images differ from the quiet run's");
+    cloud.shutdown().await;
+    Ok(())
+}
+
+/// Moves the second segment's entry point by a byte, as soon as there is a plan.
+async fn spoil_the_plan(cloud: &local_cloud::Cloud) -> Result<()> {
+    let started = std::time::Instant::now();
+    let key = loop {
+        let keys = fleet::keys(cloud, RESULTS_BUCKET).await?;
+        if let Some(key) = keys.into_iter().find(|k| k.ends_with("/plan-0.json")) {
+            break key;
+        }
+        ensure!(started.elapsed() < PATIENCE, "nobody writes a plan");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let s3 = aws_sdk_s3::Client::new(&cloud.sdk_config().await);
+    let (bucket, got) = (RESULTS_BUCKET, s3.get_object());
+    let got = got.bucket(bucket).key(&key).send().await?;
+    let mut plan: Value = serde_json::from_slice(&got.body.collect().await?.into_bytes())?;
+    let position = &mut plan["plan"]["segments"][1]["entry"]["position"];
+    *position = (position.as_u64().context("a second segment")? + 1).into();
+    let body = serde_json::to_vec(&plan)?.into();
+    s3.put_object()
+        .bucket(bucket)
+        .key(&key)
+        .body(body)
+        .send()
+        .await?;
     Ok(())
 }
 

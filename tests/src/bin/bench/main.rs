@@ -25,6 +25,9 @@ struct Cli {
     /// Paired runs of each comparison
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Of `media`, only comparisons whose name holds this: a clip's, keyframes, all frames, jpeg
+    #[arg(long, default_value = "")]
+    only: String,
     /// A folder for the clips of `media`, made there by tools/bench/footage.sh
     #[arg(long, env = "FRAMEFLEET_BENCH_CLIPS")]
     clips: Option<PathBuf>,
@@ -69,7 +72,7 @@ async fn main() -> Result<()> {
             python: cli.python.context("media needs --python")?,
             loops: corpus::root().join("tools/bench/loops.py"),
         };
-        media::run(&clips, &tools, cli.runs).context("measure the engine")?;
+        media::run(&clips, &tools, cli.runs, &cli.only).context("measure the engine")?;
     }
     if wanted("reads") {
         reads::run(&cli.footage).await.context("measure bytes")?;

@@ -38,10 +38,11 @@ struct Contender {
     images: usize,
 }
 
-pub fn run(footage: &Path, tools: &Tools, runs: usize) -> Result<()> {
+/// `only`: comparisons whose name holds this.
+pub fn run(footage: &Path, tools: &Tools, runs: usize, only: &str) -> Result<()> {
     let runs = runs.min(MOST_RUNS);
     println!("media: medians of {runs} interleaved runs; ratios are theirs / ours");
-    for (name, target) in CLIPS {
+    for (name, target) in CLIPS.into_iter().filter(|(name, _)| name.contains(only)) {
         let clip = footage.join(name);
         ensure!(clip.is_file(), "{} is missing", clip.display());
         println!("{name}, one image a second; target {target} in CPU seconds");
@@ -54,14 +55,21 @@ pub fn run(footage: &Path, tools: &Tools, runs: usize) -> Result<()> {
         compare(contenders, runs, 2)?;
     }
     let clip = footage.join(CLIPS[1].0);
-    println!("{}, keyframes; target 1.5", CLIPS[1].0);
-    let key = &["-skip_frame", "nokey"];
-    let theirs = ffmpeg("ffmpeg", &clip, key, &["-fps_mode", "passthrough"]);
-    compare(vec![ours(tools, &clip, "keyframes"), theirs], runs, 2)?;
-    println!("{}, all frames; target 1.2", CLIPS[1].0);
-    let theirs = ffmpeg("ffmpeg", &clip, &[], &["-fps_mode", "passthrough"]);
-    compare(vec![ours(tools, &clip, "all"), theirs], runs, 2)?;
-    quality::run(&clip, tools)
+    let key: &'static [&'static str] = &["-skip_frame", "nokey"];
+    for (name, select, before, target) in [
+        ("keyframes", "keyframes", key, 1.5),
+        ("all frames", "all", &[], 1.2),
+    ] {
+        if name.contains(only) {
+            println!("{}, {name}; target {target}", CLIPS[1].0);
+            let theirs = ffmpeg("ffmpeg", &clip, before, &["-fps_mode", "passthrough"]);
+            compare(vec![ours(tools, &clip, select), theirs], runs, 2)?;
+        }
+    }
+    if "jpeg".contains(only) {
+        quality::run(&clip, tools)?;
+    }
+    Ok(())
 }
 
 fn ours(tools: &Tools, clip: &Path, select: &'static str) -> Contender {

@@ -16,7 +16,10 @@ struct Row {
 }
 
 /// JPEG means BT.601 in full range. Ours says so with its samples; ffmpeg converts the range only.
-const OUR_PLANES: &str = "scale=in_color_matrix=bt709:out_color_matrix=bt601:out_range=full";
+/// Both references are worked out in YUV: `scale` would change the matrix by way of 8-bit RGB, whose
+/// rounding hides what is to be measured.
+const OUR_PLANES: &str = "colorspace=ispace=bt709:iprimaries=bt709:itrc=bt709:irange=tv:\
+    space=smpte170m:primaries=bt709:trc=bt709:range=pc:format=yuv420p";
 const THEIR_PLANES: &str = "scale=in_color_matrix=bt709:out_color_matrix=bt709:out_range=full";
 
 pub fn run(clip: &Path, tools: &Tools) -> Result<()> {
