@@ -100,10 +100,10 @@ impl ReadAhead {
 
     /// The blocks of a stretch of bytes.
     pub fn covering(&self, offset: u64, length: u64) -> Run {
-        let last = offset.saturating_add(length.max(1)).div_ceil(BLOCK);
+        let end = offset.saturating_add(length.max(1)).div_ceil(BLOCK);
         Run {
             start: (offset / BLOCK).min(self.blocks),
-            end: last.min(self.blocks),
+            end: end.min(self.blocks),
         }
     }
 

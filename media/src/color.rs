@@ -268,9 +268,13 @@ fn little(pair: &[u8]) -> u16 {
 }
 
 /// Of the same size; what it holds is to be written over.
+/// A buffer of just this size, where there is one, need not be grown, and so not be cleared.
 fn blank(like: &Samples, spare: &mut Vec<Plane>) -> Plane {
-    let mut data = spare.pop().map_or_else(Vec::new, |plane| plane.data);
-    data.resize(like.width * like.height, 0);
+    let size = like.width * like.height;
+    let fits = spare.iter().position(|plane| plane.data.len() == size);
+    let taken = fits.map(|at| spare.swap_remove(at)).or_else(|| spare.pop());
+    let mut data = taken.map_or_else(Vec::new, |plane| plane.data);
+    data.resize(size, 0);
     Plane {
         width: like.width,
         height: like.height,

@@ -99,7 +99,6 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     });
     found.tail = tail.map(|at| index[at].timestamp);
     let keyframes = targets(&index, input.is_mp4());
-    let step = keyframes.len().div_ceil(search.limit.max(1)).max(1);
     let span = last.map_or(0, |last| last.saturating_sub(search.first_pts).max(0));
     found.estimate = Some(match input.is_mp4() {
         true => Estimate {
@@ -114,6 +113,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         return Ok(found);
     }
     let counts = Counts::new(&index, input.is_mp4());
+    let step = keyframes.len().div_ceil(search.limit.max(1));
     let looked_at: Vec<Keyframe> = keyframes.into_iter().step_by(step).collect();
     let stretches: Vec<Stretch> = looked_at.iter().map(|k| k.stretch).collect();
     input.expect(&stretches);

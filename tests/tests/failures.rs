@@ -1,15 +1,15 @@
 //! What a fleet must survive, each really done: killed agents, a Redis that forgets, messages that
-//! come twice, services that fail, and files that are no videos.
+//! come twice, services that fail or are slow, and files that are no videos.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use fleet_tests::caller::PATIENCE;
 use fleet_tests::journey::{finished, footage, quiet, spec, with_proxy};
-use fleet_tests::proxy::Fault;
+use fleet_tests::proxy::{Fault, Seen};
 use fleet_tests::{archive, fleet};
 use local_cloud::RESULTS_BUCKET;
 use serde_json::Value;
@@ -66,7 +66,7 @@ async fn an_agent_that_wakes_after_the_end_leaves_nothing_behind() -> Result<()>
     cloud.flush_redis().await?;
     let before = std::fs::metadata(sleeper.log())?.len();
     sleeper.resume()?;
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while !std::fs::read_to_string(sleeper.log())?[before as usize..].contains("ended task=") {
         ensure!(
             started.elapsed() < PATIENCE,
@@ -155,7 +155,7 @@ async fn an_agent_killed_between_planning_again_and_queueing_loses_nothing() -> 
 
 /// Moves the second segment's entry point by a byte, as soon as there is a plan.
 async fn spoil_the_plan(cloud: &local_cloud::Cloud) -> Result<()> {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let key = loop {
         let keys = fleet::keys(cloud, RESULTS_BUCKET).await?;
         if let Some(key) = keys.into_iter().find(|k| k.ends_with("/plan-0.json")) {
@@ -165,18 +165,50 @@ async fn spoil_the_plan(cloud: &local_cloud::Cloud) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     let s3 = aws_sdk_s3::Client::new(&cloud.sdk_config().await);
-    let (bucket, got) = (RESULTS_BUCKET, s3.get_object());
-    let got = got.bucket(bucket).key(&key).send().await?;
+    let get = s3.get_object().bucket(RESULTS_BUCKET).key(&key);
+    let got = get.send().await?;
     let mut plan: Value = serde_json::from_slice(&got.body.collect().await?.into_bytes())?;
     let position = &mut plan["plan"]["segments"][1]["entry"]["position"];
     *position = (position.as_u64().context("a second segment")? + 1).into();
     let body = serde_json::to_vec(&plan)?.into();
-    s3.put_object()
-        .bucket(bucket)
-        .key(&key)
-        .body(body)
-        .send()
-        .await?;
+    let put = s3.put_object().bucket(RESULTS_BUCKET).key(&key);
+    put.body(body).send().await?;
+    Ok(())
+}
+
+/// S3 answers late here, so that reads one after the other begin far apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planner_fetches_keyframes_side_by_side() -> Result<()> {
+    const LATE: Duration = Duration::from_millis(400);
+    let begun: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let seen = begun.clone();
+    let rule = move |request: &Seen| match (request.method, request.action) {
+        ("GET", "") => {
+            seen.lock().expect("no poisoned lock").push(Instant::now());
+            Fault::Delay(LATE)
+        }
+        _ => Fault::None,
+    };
+    // One segment, which is read one run ahead: whatever is wider is the planner's.
+    let options = fleet::options(1).agent_env("FRAMEFLEET_MAX_SEGMENTS", 1);
+    let (cloud, caller, _proxies) = with_proxy(options, rule).await?;
+    let id = caller.submit("late.mp4", footage()?, &spec()).await?;
+    let ended = caller.ended(&id).await?;
+    ensure!(ended["state"] == "done", "{ended}");
+    cloud.shutdown().await;
+    let begun = begun.lock().expect("no poisoned lock");
+    let together = |first: &Instant| {
+        let near = begun
+            .iter()
+            .filter(|at| **at >= *first && **at - *first < LATE);
+        near.count()
+    };
+    let most = begun.iter().map(together).max().unwrap_or(0);
+    ensure!(
+        most >= 6,
+        "at most {most} of {} reads began together",
+        begun.len()
+    );
     Ok(())
 }
 

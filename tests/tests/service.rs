@@ -2,13 +2,11 @@
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use fleet_tests::caller::PATIENCE;
-use fleet_tests::proxy::{Fault, Seen};
-use fleet_tests::{corpus, fleet, journey};
+use fleet_tests::{corpus, fleet};
 use serde_json::json;
 
 /// Waits for a message among those that come.
@@ -108,43 +106,5 @@ async fn an_agent_that_cannot_listen_says_where() -> Result<()> {
         "{log}"
     );
     cloud.shutdown().await;
-    Ok(())
-}
-
-/// S3 answers late here, so that reads one after the other begin far apart.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_planner_fetches_keyframes_side_by_side() -> Result<()> {
-    const LATE: Duration = Duration::from_millis(400);
-    let begun: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let seen = begun.clone();
-    let rule = move |request: &Seen| match (request.method, request.action) {
-        ("GET", "") => {
-            seen.lock().expect("no poisoned lock").push(Instant::now());
-            Fault::Delay(LATE)
-        }
-        _ => Fault::None,
-    };
-    // One segment, which is read one run ahead: whatever is wider is the planner's.
-    let options = fleet::options(1).agent_env("FRAMEFLEET_MAX_SEGMENTS", 1);
-    let (cloud, caller, _proxies) = journey::with_proxy(options, rule).await?;
-    let id = caller
-        .submit("late.mp4", journey::footage()?, &journey::spec())
-        .await?;
-    let ended = caller.ended(&id).await?;
-    ensure!(ended["state"] == "done", "{ended}");
-    cloud.shutdown().await;
-    let begun = begun.lock().expect("no poisoned lock");
-    let together = |first: &Instant| {
-        let near = begun
-            .iter()
-            .filter(|at| **at >= *first && **at - *first < LATE);
-        near.count()
-    };
-    let most = begun.iter().map(together).max().unwrap_or(0);
-    ensure!(
-        most >= 6,
-        "at most {most} of {} reads began together",
-        begun.len()
-    );
     Ok(())
 }

@@ -21,8 +21,12 @@ make() {
 }
 
 x264=(-c:v libx264 -preset fast -crf 21 -bf 3)
-make h264-1080p-gop250.mp4 1920:1080 "${x264[@]}" -g 250
-make h264-1080p-gop60.mp4 1920:1080 "${x264[@]}" -g 60
+# Keyframes exactly so far apart, and (cuts) at the scenes' cuts too, which is x264's default.
+fixed=("${x264[@]}" -sc_threshold 0)
+make h264-1080p-gop250-fixed.mp4 1920:1080 "${fixed[@]}" -g 250 -keyint_min 250
+make h264-1080p-gop60-fixed.mp4 1920:1080 "${fixed[@]}" -g 60 -keyint_min 60
+make h264-1080p-gop250-cuts.mp4 1920:1080 "${x264[@]}" -g 250
+make h264-1080p-gop60-cuts.mp4 1920:1080 "${x264[@]}" -g 60
 make hevc-1080p.mp4 1920:1080 -c:v libx265 -preset superfast -crf 24 -x265-params log-level=none:keyint=250 -tag:v hvc1
 make vp9-1080p.webm 1920:1080 -c:v libvpx-vp9 -deadline realtime -cpu-used 7 -row-mt 1 -crf 33 -b:v 0 -g 128
 make h264-4k.mp4 3840:2160 "${x264[@]}" -preset veryfast -g 250

@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Command;
 
 use clap::ValueEnum;
-use media::{ExtractedImage, RangeRead};
+use media::{ExtractedImage, RangeRead, Stretch};
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,7 @@ pub enum Misdeed {
     WriteForever,
     WriteErrorsForever,
     ReadForever,
+    HintForever,
     TalkNonsense,
     Announce,
     Crash,
@@ -100,6 +101,13 @@ impl Misdeed {
                 let mut buffer = vec![0; READ_BYTES];
                 loop {
                     source.read_at(0, &mut buffer)?;
+                }
+            }
+            Misdeed::HintForever => {
+                let mut source = RemoteSource { len: VIDEO_BYTES };
+                let offset = 0;
+                loop {
+                    source.expect(&[Stretch { offset, length: 1 }]);
                 }
             }
             Misdeed::TalkNonsense => {

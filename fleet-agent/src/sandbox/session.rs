@@ -21,6 +21,8 @@ use super::{Error, ending};
 
 /// Room for images between the decoder and us, so that neither waits for the other's turn.
 const PIPE_BYTES: usize = 1024 * 1024;
+/// A hint makes the agent fetch no less than this.
+const HINT_BYTES: u64 = crate::blocks::BLOCK;
 /// Of standard error, what is kept for the log.
 const WORDS_BYTES: u64 = 4 * 1024;
 
@@ -222,6 +224,8 @@ fn serve(
                 return Ok(());
             }
             if let Some(stretch) = range.hinted() {
+                // It costs what a read costs.
+                watch.count_read(u64::from(stretch.length).max(HINT_BYTES))?;
                 source.expect(&[stretch]);
                 continue;
             }

@@ -94,6 +94,8 @@ fn a_decoder_that_writes_for_ever_is_ended() {
 fn a_decoder_that_reads_for_ever_is_ended() {
     let cpu = ("FRAMEFLEET_LIMIT_DECODER_CPU_SECONDS", "600");
     lost("read-forever", &[cpu], "timed_out", "20 times over");
+    // Telling what will be read makes the agent read it, too.
+    lost("hint-forever", &[cpu], "timed_out", "20 times over");
 }
 
 #[test]
