@@ -80,6 +80,10 @@ fn main() {
     println!("good: {} right, {} wrong", good[1], good[0]);
     println!("selections: {} right, {} wrong", selected[1], selected[0]);
     println!("nasty: {} right, {} wrong", nasty[1], nasty[0]);
+    if good.iter().chain(&nasty).sum::<usize>() == 0 {
+        eprintln!("no video of the corpus was checked");
+        exit(2);
+    }
     exit(i32::from(good[0] + selected[0] + nasty[0] > 0));
 }
 
