@@ -59,7 +59,9 @@ fn against_ffmpeg(path: &Path, request: &Request) -> Option<String> {
     let probed = common::probe_file(path).ok()?;
     let (ours, _, _) = common::run_forced(path, &probed, request, 1).ok()?;
     let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-noautorotate", "-i"])
+        // One thread: with more, ffmpeg's Theora decoder gives other frames from run to run.
+        .args(["-v", "error", "-nostdin", "-noautorotate"])
+        .args(["-threads", "1", "-i"])
         .arg(path)
         .args(["-map", &format!("0:{}", probed.video.stream_index)])
         .args(["-fps_mode", "passthrough", "-vf", &filter])

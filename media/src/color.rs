@@ -267,8 +267,8 @@ fn little(pair: &[u8]) -> u16 {
     u16::from_le_bytes([pair[0], pair[1]])
 }
 
-/// Of the same size; what it holds is to be written over.
-/// A buffer of just this size, where there is one, need not be grown, and so not be cleared.
+/// A plane as large as `like`, its content to be written over. A spare buffer of just this size is
+/// preferred: only one that grows is cleared.
 fn blank(like: &Samples, spare: &mut Vec<Plane>) -> Plane {
     let size = like.width * like.height;
     let fits = spare.iter().position(|plane| plane.data.len() == size);

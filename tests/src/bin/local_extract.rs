@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use media::{FileSource, ImageOptions, PlanOptions, ProbeLimits, Request, Selection};
+use media::{
+    FileSource, ImageOptions, PlanOptions, ProbeLimits, Request, SegmentOutcome, Selection,
+};
 use num_rational::Ratio;
 
 #[derive(Parser)]
@@ -39,50 +41,57 @@ fn main() -> Result<()> {
     let probe = media::probe(Box::new(FileSource::open(&cli.video)?), &limits)?;
     let options = PlanOptions {
         segment_pixels: 1,
-        // Twice as many as threads: none stands idle while the last one works.
-        max_segments: if cli.threads > 1 { 2 * cli.threads } else { 1 },
+        // Many more than threads: none stands idle for long while the last one works.
+        max_segments: if cli.threads > 1 { 8 * cli.threads } else { 1 },
         ..PlanOptions::default()
     };
     let plan = media::plan(&probe, &request, &options)?;
     let next = AtomicUsize::new(0);
-    let counts = std::thread::scope(|scope| {
+    let outcomes = std::thread::scope(|scope| {
         let work = || worker(&cli, &plan, &next);
         let threads: Vec<_> = (0..cli.threads.max(1)).map(|_| scope.spawn(work)).collect();
         let done = threads.into_iter().map(|t| t.join().expect("no panic"));
-        done.collect::<Result<Vec<BTreeMap<usize, u64>>>>()
+        done.collect::<Result<Vec<Outcomes>>>()
     })?;
-    let counts: BTreeMap<usize, u64> = counts.into_iter().flatten().collect();
+    let outcomes: Outcomes = outcomes.into_iter().flatten().collect();
     // Numbers that a plan only expects are for the fleet's finalizer to correct.
     let mut images = 0;
-    for (segment, count) in &counts {
+    for (segment, outcome) in &outcomes {
         let first = plan.segments[*segment].first_image;
         ensure!(
             first == images,
             "segment {segment} begins with image {images}, not {first}"
         );
-        images += count;
+        images += outcome.images;
     }
-    println!("{images}");
+    let decoded: u64 = outcomes.values().map(|o| o.frames_decoded).sum();
+    println!(
+        "{images} images; {decoded} of {} frames decoded",
+        probe.estimate.frames
+    );
     Ok(())
 }
 
-/// Takes segments until there are none; images by segment.
-fn worker(cli: &Cli, plan: &media::Plan, next: &AtomicUsize) -> Result<BTreeMap<usize, u64>> {
+/// By segment.
+type Outcomes = BTreeMap<usize, SegmentOutcome>;
+
+/// Takes segments until there are none.
+fn worker(cli: &Cli, plan: &media::Plan, next: &AtomicUsize) -> Result<Outcomes> {
     let image = ImageOptions {
         quality: cli.quality,
         ..ImageOptions::default()
     };
-    let mut counts = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
     loop {
         let segment = next.fetch_add(1, Ordering::Relaxed);
         if segment >= plan.segments.len() {
-            return Ok(counts);
+            return Ok(outcomes);
         }
         let source = Box::new(FileSource::open(&cli.video)?);
         let mut sink = |image: media::ExtractedImage| write(&cli.folder, &image);
         let outcome = media::extract(source, plan, segment, &image, &mut sink)
             .with_context(|| format!("extract segment {segment}"))?;
-        counts.insert(segment, outcome.images);
+        outcomes.insert(segment, outcome);
     }
 }
 

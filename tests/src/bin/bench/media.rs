@@ -52,6 +52,7 @@ pub fn run(footage: &Path, tools: &Tools, runs: usize, only: &str) -> Result<()>
         let clip = footage.join(name);
         ensure!(clip.is_file(), "{} is missing", clip.display());
         println!("{name}, one image a second; target {target} in CPU seconds");
+        println!("  ours: {}", summary(tools, &clip)?);
         let contenders = vec![
             ours(tools, &clip, "fps"),
             ffmpeg(&clip, &[], &["-vf", ONE_A_SECOND]),
@@ -76,6 +77,15 @@ pub fn run(footage: &Path, tools: &Tools, runs: usize, only: &str) -> Result<()>
         quality::run(&clip, tools)?;
     }
     Ok(())
+}
+
+/// How much of the clip our engine decodes: what bounds the ratio.
+fn summary(tools: &Tools, clip: &Path) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(&tools.engine);
+    let output = command.arg(clip).arg(folder.path()).output()?;
+    ensure!(output.status.success(), "{command:?}: {}", output.status);
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn ours(tools: &Tools, clip: &Path, select: &'static str) -> Contender {

@@ -1,9 +1,15 @@
 //! The middle of a few runs.
 
+/// Of an even number, the mean of the two in the middle.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    let middle = sorted.len() / 2;
+    match sorted.get(middle) {
+        None => f64::NAN,
+        Some(upper) if sorted.len() % 2 == 1 => *upper,
+        Some(upper) => f64::midpoint(sorted[middle - 1], *upper),
+    }
 }
 
 /// The smallest value that at least this share of all are not above.
@@ -27,6 +33,18 @@ pub fn spread(values: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_median_lies_in_the_middle_of_odd_and_even_numbers() {
+        for (values, want) in [
+            (&[3.0, 1.0, 2.0][..], 2.0),
+            (&[4.0, 1.0], 2.5),
+            (&[7.0], 7.0),
+        ] {
+            assert_eq!(median(values), want, "{values:?}");
+        }
+        assert!(median(&[]).is_nan());
+    }
 
     #[test]
     fn percentiles_are_values_that_were_measured() {
