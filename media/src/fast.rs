@@ -48,7 +48,11 @@ pub fn run(
         }
         let known = run.known.as_mut().expect("set above");
         known.extend(ahead.items.iter().filter(|i| i.shown).map(|i| i.pts));
-        let decision = feed::decide(&ahead.items, group, |from, to| asked(run, from, to));
+        // A decoded frame has its packet's duration, so the end is where decoding all would find it.
+        let last = ahead.last.filter(|_| ahead.ended);
+        let last = last.map(|(pts, duration)| run.foretell(pts, duration));
+        let end = last.map(|last| last.pts.saturating_add(last.duration));
+        let decision = feed::decide(&ahead.items, group, end, |from, to| asked(run, from, to));
         for what in decision.uses {
             let (packet, _) = ahead.pop();
             match what {
@@ -75,7 +79,10 @@ pub fn run(
         }
         if over {
             run.reached_end = true;
-            return Ok(());
+            return match last {
+                Some(last) => run.end_at(last, sink),
+                None => Ok(()),
+            };
         }
         if decision.drain {
             let point = ahead.items[0].pts;
@@ -143,6 +150,9 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     Err(Stop::Irregular)
 }
 
+/// The frame shown last among the packets read: its pts and duration.
+type Last = (i64, i64);
+
 struct Ahead {
     codec: Codec,
     /// Unreferenced pictures can be told from their own bits.
@@ -151,6 +161,7 @@ struct Ahead {
     keyframes: Vec<i64>,
     packets: VecDeque<Packet>,
     items: Vec<Item>,
+    last: Option<Last>,
     bytes: usize,
     ended: bool,
 }
@@ -178,6 +189,7 @@ impl Ahead {
             keyframes,
             packets: VecDeque::new(),
             items: Vec::new(),
+            last: None,
             bytes: 0,
             ended: false,
         }
@@ -213,6 +225,9 @@ impl Ahead {
             return Err(Stop::Irregular);
         }
         let shown = !hidden && self.codec.is_shown(data);
+        if shown && self.last.is_none_or(|(last, _)| last < pts) {
+            self.last = Some((pts, packet.duration()));
+        }
         self.items.push(Item {
             pts,
             entry: self.codec.is_entry(data),
@@ -235,6 +250,7 @@ impl Ahead {
     fn restart(&mut self, packet: Packet) -> Result<(), Stop> {
         self.packets.clear();
         self.items.clear();
+        self.last = None;
         self.bytes = 0;
         self.ended = false;
         self.push(packet)

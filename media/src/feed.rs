@@ -78,16 +78,18 @@ pub fn regular(window: &[Item], group: Group) -> bool {
 }
 
 /// `wanted(from, to)`: is a time asked for that a frame shown from `from` up to `to` answers?
+/// `end`: no frame of the window is shown any more; None: frames follow that are not in it.
 pub fn decide(
     window: &[Item],
     group: Group,
+    end: Option<i64>,
     wanted: impl Fn(i64, Option<i64>) -> bool,
 ) -> Decision {
     let mut shown: Vec<i64> = window.iter().filter(|i| i.shown).map(|i| i.pts).collect();
     shown.sort_unstable();
     let is_wanted = |item: &Item| {
         let next = shown.partition_point(|p| *p <= item.pts);
-        item.shown && wanted(item.pts, shown.get(next).copied())
+        item.shown && wanted(item.pts, shown.get(next).copied().or(end))
     };
     let own = &window[..group.len];
     let point = window.get(group.len);
@@ -201,11 +203,33 @@ mod tests {
                     .iter()
                     .any(|t| *t >= from && to.is_none_or(|to| *t < to))
             };
-            let decision = decide(&window, group, asked);
+            let decision = decide(&window, group, None, asked);
             assert_eq!(
                 (picture(&decision).as_str(), decision.drain),
                 (expected, drain),
                 "{window:?} {times:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_the_last_wanted_frame_the_videos_rest_is_left_out() {
+        for (time, end, expected, drain) in [
+            (2, Some(5), "ooD--", true),
+            (4, Some(5), "oD---", true),
+            // At the end or past it nothing is shown.
+            (5, Some(5), "-----", true),
+            // Where the end is not known, the last frame may be shown for ever.
+            (5, None, "oD---", true),
+        ] {
+            let window = items("K0 4 2 1 3");
+            let group = group(&window, true, false).unwrap();
+            let asked = |from: i64, to: Option<i64>| time >= from && to.is_none_or(|to| time < to);
+            let decision = decide(&window, group, end, asked);
+            assert_eq!(
+                (picture(&decision).as_str(), decision.drain),
+                (expected, drain),
+                "{time} {end:?}"
             );
         }
     }

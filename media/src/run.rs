@@ -68,6 +68,8 @@ pub struct Run<'a> {
     pub reached_end: bool,
     /// Where packets were left out: the pts of all frames there are, to check each answer against.
     pub known: Option<BTreeSet<i64>>,
+    /// The video's last frame, where it was not decoded.
+    left_out: Option<Placed>,
     /// So many images of this segment were given before this pass.
     pub repeat: u64,
     previous: Option<Held>,
@@ -101,6 +103,7 @@ impl<'a> Run<'a> {
             planned,
             reached_end: false,
             known: None,
+            left_out: None,
             repeat: 0,
             previous: None,
             painter: Painter::new(image, orientation, sar(plan))?,
@@ -282,10 +285,35 @@ impl<'a> Run<'a> {
         sink(image).map_err(|e| MediaError::Sink(e).into())
     }
 
+    /// Where a packet's frame will be, if all before it are in order.
+    pub fn foretell(&self, pts: i64, duration: i64) -> Placed {
+        Timeline::new(self.plan.first_pts, self.plan.frame_duration).place(Some(pts), duration)
+    }
+
+    /// The video's end was reached, and its last frame is `last`; nobody wanted it if it did not come.
+    pub fn end_at(&mut self, last: Placed, sink: Sink) -> Result<(), Stop> {
+        let decoded = self.previous.as_ref().map(|held| held.placed.pts);
+        if decoded.is_some_and(|pts| pts >= last.pts) {
+            return Ok(());
+        }
+        let shown = self.clock.seconds(last.rel);
+        let gone = self.clock.seconds(last.rel.saturating_add(last.duration));
+        self.settle(shown, sink)?;
+        self.left_out = Some(last);
+        match &self.chooser {
+            // The decoder was given it, and kept it to itself.
+            Chooser::Times(picker) if picker.asked_between(shown, Some(gone)) => {
+                Err(Stop::Irregular)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The last frame is shown for its own duration; times past that have no image.
     pub fn finish(mut self, input: &VideoInput, sink: Sink) -> Result<SegmentOutcome, MediaError> {
         if let Some(held) = &self.previous
             && !self.chooser.is_done()
+            && self.left_out.is_none()
         {
             let end = held.placed.rel.saturating_add(held.placed.duration);
             // Inside a segment the frame holds until the next segment's first one.
@@ -300,7 +328,7 @@ impl<'a> Run<'a> {
             }
         }
         self.decoder.check_memory()?;
-        if self.outcome.frames_decoded == 0 {
+        if self.outcome.frames_decoded == 0 && self.left_out.is_none() {
             let why = self.decoder.first_error.as_deref();
             return Err(MediaError::nothing_decoded(
                 self.planned.entry.is_some(),
@@ -353,7 +381,8 @@ impl<'a> Run<'a> {
     /// The header promised more than there was. Only told where the end was really reached.
     fn early_end(&self) -> Option<String> {
         let claimed = self.plan.video.claimed_duration?;
-        let last = self.previous.as_ref()?.placed;
+        let decoded = self.previous.as_ref().map(|held| held.placed);
+        let last = self.left_out.or(decoded)?;
         let end = self.clock.seconds(last.rel.saturating_add(last.duration));
         let end = *end.numer() as f64 / *end.denom() as f64;
         (self.reached_end && claimed > end * 1.05 + 1.0)

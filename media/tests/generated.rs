@@ -114,6 +114,30 @@ fn selections_by_frame_are_those_ffmpeg_picks() {
     }
 }
 
+/// The last wanted frame of a clip in one GOP is a second before its end.
+#[test]
+fn what_follows_the_last_wanted_frame_is_not_decoded() {
+    let path = clips().join("h264-one-key.mp4");
+    let probed = probe_file(&path).unwrap();
+    let decoded = |request: &Request| {
+        let (got, _, _) = run_forced(&path, &probed, request, 1).unwrap();
+        let times: Vec<Ratio<i64>> = got.images.iter().map(|i| i.time).collect();
+        (times, got.frames_decoded)
+    };
+    let (times, frames) = decoded(&one_a_second());
+    assert_eq!(times, (0..6).map(Ratio::from).collect::<Vec<_>>());
+    assert!((1..=126).contains(&frames), "{frames}");
+    // A time on the last of 150 frames needs them all, one at the end shows nothing.
+    let last = Ratio::new(149, 25);
+    let (times, _) = decoded(&Request::new(Selection::Timestamps(vec![last])));
+    assert_eq!(times, [last]);
+    let late = vec![Ratio::new(599, 100), Ratio::from(6), Ratio::from(60)];
+    let (times, _) = decoded(&Request::new(Selection::Timestamps(late)));
+    assert_eq!(times, [last]);
+    let past = Request::new(Selection::Timestamps(vec![Ratio::from(6)]));
+    assert_eq!(decoded(&past), (vec![], 0));
+}
+
 /// Which clips can be divided for which selections; the rest must say why not.
 #[test]
 fn selections_are_the_same_in_any_number_of_segments() {

@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     }
     let decoded: u64 = outcomes.values().map(|o| o.frames_decoded).sum();
     println!(
-        "{images} images; {decoded} of {} frames decoded",
+        "{images} images; {decoded} of about {} frames decoded",
         probe.estimate.frames
     );
     Ok(())
