@@ -39,10 +39,16 @@ fn main() -> Result<()> {
         ..ProbeLimits::default()
     };
     let probe = media::probe(Box::new(FileSource::open(&cli.video)?), &limits)?;
+    // More than threads: none stands idle for long while the last one works. But each opens a
+    // decoder, and keyframes alone are little work.
+    let each = match request.selection {
+        _ if cli.threads == 1 => 1,
+        Selection::Keyframes => 2,
+        _ => 4,
+    };
     let options = PlanOptions {
         segment_pixels: 1,
-        // Many more than threads: none stands idle for long while the last one works.
-        max_segments: if cli.threads > 1 { 8 * cli.threads } else { 1 },
+        max_segments: each * cli.threads,
         ..PlanOptions::default()
     };
     let plan = media::plan(&probe, &request, &options)?;
