@@ -59,8 +59,8 @@ fn against_ffmpeg(path: &Path, request: &Request) -> Option<String> {
     let probed = common::probe_file(path).ok()?;
     let (ours, _, _) = common::run_forced(path, &probed, request, 1).ok()?;
     let output = Command::new("ffmpeg")
-        // One thread: with more, ffmpeg's Theora decoder gives other frames from run to run.
         .args(["-v", "error", "-nostdin", "-noautorotate"])
+        // With more threads ffmpeg's Theora decoder gives other frames from run to run.
         .args(["-threads", "1", "-i"])
         .arg(path)
         .args(["-map", &format!("0:{}", probed.video.stream_index)])

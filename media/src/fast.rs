@@ -49,8 +49,7 @@ pub fn run(
         let known = run.known.as_mut().expect("set above");
         known.extend(ahead.items.iter().filter(|i| i.shown).map(|i| i.pts));
         // A decoded frame has its packet's duration, so the end is where decoding all would find it.
-        let last = ahead.last.filter(|_| ahead.ended);
-        let last = last.map(|(pts, duration)| run.foretell(pts, duration));
+        let last = ahead.last().map(|(pts, shown)| run.foretell(pts, shown));
         let end = last.map(|last| last.pts.saturating_add(last.duration));
         let decision = feed::decide(&ahead.items, group, end, |from, to| asked(run, from, to));
         for what in decision.uses {
@@ -150,9 +149,6 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     Err(Stop::Irregular)
 }
 
-/// The frame shown last among the packets read: its pts and duration.
-type Last = (i64, i64);
-
 struct Ahead {
     codec: Codec,
     /// Unreferenced pictures can be told from their own bits.
@@ -161,7 +157,6 @@ struct Ahead {
     keyframes: Vec<i64>,
     packets: VecDeque<Packet>,
     items: Vec<Item>,
-    last: Option<Last>,
     bytes: usize,
     ended: bool,
 }
@@ -189,10 +184,17 @@ impl Ahead {
             keyframes,
             packets: VecDeque::new(),
             items: Vec::new(),
-            last: None,
             bytes: 0,
             ended: false,
         }
+    }
+
+    /// The pts and duration of the video's last frame, once its end was reached.
+    fn last(&self) -> Option<(i64, i64)> {
+        let read = self.items.iter().zip(&self.packets);
+        let shown = read.filter(|(item, _)| self.ended && item.shown);
+        let last = shown.max_by_key(|(item, _)| item.pts)?;
+        Some((last.0.pts, last.1.duration()))
     }
 
     fn is_full(&self) -> bool {
@@ -225,9 +227,6 @@ impl Ahead {
             return Err(Stop::Irregular);
         }
         let shown = !hidden && self.codec.is_shown(data);
-        if shown && self.last.is_none_or(|(last, _)| last < pts) {
-            self.last = Some((pts, packet.duration()));
-        }
         self.items.push(Item {
             pts,
             entry: self.codec.is_entry(data),
@@ -250,7 +249,6 @@ impl Ahead {
     fn restart(&mut self, packet: Packet) -> Result<(), Stop> {
         self.packets.clear();
         self.items.clear();
-        self.last = None;
         self.bytes = 0;
         self.ended = false;
         self.push(packet)

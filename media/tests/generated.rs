@@ -127,7 +127,7 @@ fn what_follows_the_last_wanted_frame_is_not_decoded() {
     let (times, frames) = decoded(&one_a_second());
     assert_eq!(times, (0..6).map(Ratio::from).collect::<Vec<_>>());
     assert!((1..=126).contains(&frames), "{frames}");
-    // A time on the last of 150 frames needs them all, one at the end shows nothing.
+    // A time on the last of the 150 frames still finds it; at their end nothing is shown.
     let last = Ratio::new(149, 25);
     let (times, _) = decoded(&Request::new(Selection::Timestamps(vec![last])));
     assert_eq!(times, [last]);
