@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::access::Access;
 use crate::entry::Codec;
 use crate::error::MediaError;
 use crate::ffi;
@@ -68,8 +69,8 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
             "only MP4, MOV, Matroska, WebM and MPEG-TS can be entered in the middle exactly",
         ));
     }
-    let codec = codec_of(input);
-    if !codec.divisible() {
+    let access = Access::of(input);
+    if !access.codec.divisible() {
         return Ok(Found::none(
             "this codec cannot be entered in the middle exactly",
         ));
@@ -118,7 +119,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     let stretches: Vec<Stretch> = looked_at.iter().map(|k| k.stretch).collect();
     input.expect(&stretches);
     for keyframe in looked_at {
-        let Some(landing) = approach(input, codec, keyframe.target)? else {
+        let Some(landing) = approach(input, access, keyframe.target)? else {
             continue;
         };
         found.several_sets |= landing.brings_sets;
@@ -129,7 +130,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         }
         let (frames_before, keyframes_before) = counts.before(&point, landing.leading);
         let lead_in = match search.lead_ins {
-            true => lead_in(input, codec, point, search.frame_duration)?,
+            true => lead_in(input, access, point, search.frame_duration)?,
             false => None,
         };
         found.entries.push(Entry {
@@ -254,16 +255,16 @@ struct Landing {
 /// A landing that can be repeated: the worker must get this very packet.
 fn approach(
     input: &mut VideoInput,
-    codec: Codec,
+    access: Access,
     target: i64,
 ) -> Result<Option<Landing>, MediaError> {
-    let Some(found) = land(input, codec, target)? else {
+    let Some(found) = land(input, access, target)? else {
         return Ok(None);
     };
     // By its own time, if that leads there. FFmpeg does not go to a CRA picture of an MP4 with sync
     // sample groups (iPhones write them) for times close behind it; there the target must do.
     for seek_ts in [found.point.pts, target] {
-        let again = land(input, codec, seek_ts)?;
+        let again = land(input, access, seek_ts)?;
         if let Some(again) = again
             && (again.point.position, again.point.pts) == (found.point.position, found.point.pts)
         {
@@ -274,7 +275,11 @@ fn approach(
 }
 
 /// Seeks, and says what the first packet there is if it is a true entry point.
-fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Landing>, MediaError> {
+fn land(
+    input: &mut VideoInput,
+    access: Access,
+    seek_ts: i64,
+) -> Result<Option<Landing>, MediaError> {
     if !input.seek(seek_ts)? {
         return Ok(None);
     }
@@ -284,11 +289,11 @@ fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Lan
     let (Some(pts), Some(data)) = (packet.pts(), packet.data()) else {
         return Ok(None);
     };
-    if !packet.is_key() || !codec.is_entry(data) {
+    if !packet.is_key() || !access.is_entry(&packet) {
         return Ok(None);
     }
     let extradata = ffi::extradata(&input.input, input.stream);
-    let brings_sets = sets::brings_another(codec, data, &extradata);
+    let brings_sets = sets::brings_another(access.codec, data, &extradata);
     let point = EntryPoint {
         position: packet.position().max(0) as u64,
         pts,
@@ -296,7 +301,7 @@ fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Lan
         by_position: false,
     };
     let mut leading = 0;
-    if matches!(codec, Codec::Hevc { .. }) {
+    if matches!(access.codec, Codec::Hevc { .. }) {
         for _ in 0..MAX_LEADING {
             match input.next_packet()?.and_then(|p| p.pts()) {
                 Some(next) if next < pts => leading += 1,
@@ -314,12 +319,12 @@ fn land(input: &mut VideoInput, codec: Codec, seek_ts: i64) -> Result<Option<Lan
 /// An entry point at least two frames, by the nominal rate, before `point`.
 fn lead_in(
     input: &mut VideoInput,
-    codec: Codec,
+    access: Access,
     point: EntryPoint,
     frame_duration: i64,
 ) -> Result<Option<EntryPoint>, MediaError> {
     let before = point.pts.saturating_sub(3 * frame_duration.max(1));
-    let landing = approach(input, codec, before)?;
+    let landing = approach(input, access, before)?;
     Ok(landing.map(|l| l.point).filter(|p| p.pts < point.pts))
 }
 

@@ -4,6 +4,7 @@ use ffmpeg_next::Packet;
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::entries::codec_of;
 use crate::entry::Codec;
 use crate::error::{MediaError, RejectReason};
@@ -214,10 +215,7 @@ fn enter(input: &mut VideoInput, planned: &PlannedSegment) -> Result<Option<Pack
     if packet.pts() != Some(entry.pts) || position != entry.position {
         return Err(wrong(format!("pts {:?} at byte {position}", packet.pts())));
     }
-    if !packet
-        .data()
-        .is_some_and(|data| codec_of(input).is_entry(data))
-    {
+    if !Access::of(input).is_entry(&packet) {
         return Err(wrong("a picture that refers to earlier ones".into()));
     }
     Ok(Some(packet))

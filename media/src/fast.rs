@@ -7,12 +7,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 use ffmpeg_next::Packet;
 
+use crate::access::Access;
+use crate::decode::{Decoder, Prefer};
 use crate::entries::codec_of;
 use crate::entry::Codec;
 use crate::feed::{self, Item, Use};
 use crate::ffi;
 use crate::input::VideoInput;
-use crate::run::{Run, Sink, Stop};
+use crate::run::{MAX_PIXELS, Run, Sink, Stop};
 use crate::select::Chooser;
 
 /// Bounds on what is read ahead.
@@ -36,6 +38,11 @@ pub fn run(
         ahead.push(packet)?;
     }
     run.known = Some(BTreeSet::new());
+    // Only here: whatever libvpx may do otherwise than FFmpeg's own decoder is left to the plain pass.
+    let vp9 = ahead.access.codec == Codec::Vp9 && run.plan.video.pixel_format == "yuv420p";
+    if vp9 && !run.decoder.is_foreign() {
+        run.decoder = Decoder::open(input, MAX_PIXELS, Prefer::Speed)?;
+    }
     while !run.chooser.is_done() {
         let group = loop {
             if let Some(group) = feed::group(&ahead.items, ahead.ended, ahead.is_full()) {
@@ -105,7 +112,11 @@ fn asked(run: &Run, from: i64, to: Option<i64>) -> bool {
 
 /// Damage and odd timestamps are for the plain pass, which sees every frame.
 fn check(run: &Run) -> Result<(), Stop> {
-    let odd = run.decoder.errors > 0 || run.timeline.missing > 0 || run.timeline.backward > 0;
+    let odd = run.decoder.errors > 0
+        || run.timeline.missing > 0
+        || run.timeline.backward > 0
+        // The two VP9 decoders are not known to agree there.
+        || (run.resized && run.decoder.is_foreign());
     if odd { Err(Stop::Irregular) } else { Ok(()) }
 }
 
@@ -129,7 +140,7 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     if input.seek(target)?
         && let Some(packet) = input.next_packet()?
         && packet.pts().is_some_and(|pts| pts > here && pts <= target)
-        && packet.data().is_some_and(|data| ahead.codec.is_entry(data))
+        && ahead.access.is_entry(&packet)
     {
         return ahead.restart(packet);
     }
@@ -150,7 +161,7 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
 }
 
 struct Ahead {
-    codec: Codec,
+    access: Access,
     /// Unreferenced pictures can be told from their own bits.
     skippable: bool,
     /// Times of the container's keyframes; empty: no jumping.
@@ -163,7 +174,7 @@ struct Ahead {
 
 impl Ahead {
     fn new(input: &mut VideoInput) -> Self {
-        let codec = codec_of(input);
+        let access = Access::of(input);
         let extradata = ffi::extradata(&input.input, input.stream);
         let mut keyframes = Vec::new();
         if input.is_mp4() || input.is_matroska() {
@@ -179,8 +190,8 @@ impl Ahead {
             keyframes.pop();
         }
         Self {
-            skippable: codec.marks_unreferenced(&extradata),
-            codec,
+            skippable: access.codec.marks_unreferenced(&extradata),
+            access,
             keyframes,
             packets: VecDeque::new(),
             items: Vec::new(),
@@ -226,10 +237,10 @@ impl Ahead {
         if packet.is_corrupt() {
             return Err(Stop::Irregular);
         }
-        let shown = !hidden && self.codec.is_shown(data);
+        let shown = !hidden && self.access.codec.is_shown(data);
         self.items.push(Item {
             pts,
-            entry: self.codec.is_entry(data),
+            entry: self.access.is_entry(&packet),
             shown,
         });
         self.bytes += data.len();

@@ -7,6 +7,7 @@
 //! plan never depends on how many machines there are. [`extract`] blocks.
 
 mod about;
+mod access;
 mod balance;
 mod color;
 mod decode;

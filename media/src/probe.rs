@@ -7,7 +7,7 @@ use ffmpeg_next::media::Type;
 use ffmpeg_next::{Rational, codec, frame};
 use serde::{Deserialize, Serialize};
 
-use crate::decode::Decoder;
+use crate::decode::{Decoded, Decoder, Prefer};
 use crate::entries::{self, Found, Search, codec_of};
 use crate::error::{MediaError, RejectReason};
 use crate::facts::{Color, VideoFacts};
@@ -243,7 +243,7 @@ struct First {
 }
 
 fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, MediaError> {
-    let mut decoder = Decoder::open(input, limits.frame_pixels, false)?;
+    let mut decoder = Decoder::open(input, limits.frame_pixels, Prefer::Native)?;
     let mut oversized = None;
     let mut before_key = 0;
     let mut key_seen = false;
@@ -255,7 +255,7 @@ fn first_frame(input: &mut VideoInput, limits: &ProbeLimits) -> Result<First, Me
         before_key += u32::from(!key_seen);
         untimed |= packet.as_ref().is_some_and(|p| p.pts().is_none());
         decoder.send(packet.as_ref());
-        if let Some(frame) = decoder.receive() {
+        if let Some(Decoded { frame, .. }) = decoder.receive() {
             check_size(frame.width(), frame.height(), limits)?;
             let pts = frame.timestamp().or(frame.pts()).unwrap_or(0);
             let (duration, profile) = (frame.packet().duration, decoder.profile());

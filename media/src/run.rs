@@ -6,7 +6,7 @@ use std::io;
 use ffmpeg_next::{Packet, frame};
 use md5::{Digest, Md5};
 
-use crate::decode::Decoder;
+use crate::decode::{Decoded, Decoder, Prefer};
 use crate::error::MediaError;
 use crate::extract::{ExtractedImage, Glimpse, SegmentOutcome};
 use crate::ffi;
@@ -41,6 +41,7 @@ impl From<MediaError> for Stop {
 /// A frame that may yet be the answer to the next time.
 struct Held {
     frame: frame::Video,
+    key: bool,
     placed: Placed,
     suspect: bool,
     /// Encoded at most once, however many times fall on it.
@@ -72,6 +73,8 @@ pub struct Run<'a> {
     left_out: Option<Placed>,
     /// So many images of this segment were given before this pass.
     pub repeat: u64,
+    /// A frame was perhaps predicted from ones of another size.
+    pub resized: bool,
     previous: Option<Held>,
     painter: Painter,
     image: &'a ImageOptions,
@@ -89,12 +92,16 @@ impl<'a> Run<'a> {
         image: &'a ImageOptions,
     ) -> Result<Self, MediaError> {
         let video = &plan.video;
+        let prefer = match image.format {
+            Format::Jpeg => Prefer::Native,
+            Format::Png | Format::Webp => Prefer::Alpha,
+        };
         let orientation = Orientation {
             rotation: video.rotation,
             mirrored: video.mirrored,
         };
         Ok(Self {
-            decoder: Decoder::open(input, MAX_PIXELS, image.format != Format::Jpeg)?,
+            decoder: Decoder::open(input, MAX_PIXELS, prefer)?,
             timeline: Timeline::new(plan.first_pts, plan.frame_duration),
             chooser,
             clock: Clock::new(plan.time_base),
@@ -105,6 +112,7 @@ impl<'a> Run<'a> {
             known: None,
             left_out: None,
             repeat: 0,
+            resized: false,
             previous: None,
             painter: Painter::new(image, orientation, sar(plan))?,
             image,
@@ -141,8 +149,8 @@ impl<'a> Run<'a> {
 
     /// Takes all frames the decoder has; true: nothing more is wanted.
     pub fn receive(&mut self, sink: Sink) -> Result<bool, Stop> {
-        while let Some(frame) = self.decoder.receive() {
-            self.frame(frame, sink)?;
+        while let Some(decoded) = self.decoder.receive() {
+            self.frame(decoded, sink)?;
             if self.chooser.is_done() {
                 return Ok(true);
             }
@@ -150,20 +158,24 @@ impl<'a> Run<'a> {
         Ok(false)
     }
 
-    fn frame(&mut self, frame: frame::Video, sink: Sink) -> Result<(), Stop> {
+    fn frame(&mut self, Decoded { frame, key }: Decoded, sink: Sink) -> Result<(), Stop> {
         self.outcome.frames_decoded += 1;
         let pts = frame.timestamp().or(frame.pts());
         let placed = self.timeline.place(pts, frame.packet().duration);
         let at = self.clock.seconds(placed.rel);
         self.settle(at, sink)?;
         let suspect = self.decoder.suspect;
+        let size = (frame.width(), frame.height());
+        let before = self.previous.as_ref().map(|held| &held.frame);
+        self.resized |= !key && before.is_some_and(|f| (f.width(), f.height()) != size);
         let scene = &mut self.scene;
         let chosen = match &mut self.chooser {
             Chooser::Times(_) => None,
-            Chooser::Frames(picker) => picker.choose(at, frame.is_key(), || scene.of(&frame)),
+            Chooser::Frames(picker) => picker.choose(at, key, || scene.of(&frame)),
         };
         let held = Held {
             frame,
+            key,
             placed,
             suspect,
             encoded: None,
@@ -276,7 +288,7 @@ impl<'a> Run<'a> {
             requested: requested.map(narrow).transpose()?,
             pts: held.placed.pts,
             time: narrow(self.clock.seconds(held.placed.rel))?,
-            keyframe: held.frame.is_key(),
+            keyframe: held.key,
             width: encoded.width,
             height: encoded.height,
             data: encoded.data.clone(),

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clips::{clips, ffmpeg};
 use common::*;
-use media::{Fit, Format, ImageOptions, PlanOptions, Request, Selection, plan};
+use media::{Fit, Format, ImageOptions, Plan, PlanOptions, Request, Selection, plan};
 use num_rational::Ratio;
 
 /// Mean squared error to PSNR, of two pictures decoded by ffmpeg to the same packed pixels.
@@ -142,5 +142,50 @@ fn sizes_are_as_asked() {
     ] {
         let image = run(&path, &planned, &options).unwrap().images.remove(0);
         assert_eq!((image.width, image.height), expected, "{options:?}");
+    }
+}
+
+/// WebM codes alpha apart from the picture, and the two need not have their keyframes together.
+#[test]
+fn alpha_is_the_same_wherever_decoding_begins() {
+    let path = clips().join("vp8-alpha.webm");
+    let probed = probe_file(&path).unwrap();
+    let png = ImageOptions {
+        format: Format::Png,
+        ..ImageOptions::default()
+    };
+    let planned = |selection, segments| -> Plan {
+        let options = PlanOptions {
+            forced_segments: Some(segments),
+            ..PlanOptions::default()
+        };
+        plan(&probed, &Request::new(selection), &options).unwrap()
+    };
+    let times = |images: &[media::ExtractedImage]| -> Vec<Ratio<i64>> {
+        images.iter().map(|image| image.time).collect()
+    };
+    let keyframes = planned(Selection::Keyframes, 1);
+    let jpegs = run(&path, &keyframes, &ImageOptions::default()).unwrap();
+    let pngs = run(&path, &keyframes, &png).unwrap();
+    assert_eq!(times(&jpegs.images), times(&pngs.images));
+    // The clip is what it is meant to be: not all of its keyframes can be entered at.
+    let entries = planned(Selection::Fps(Ratio::from(1)), 99).segments.len();
+    assert!(
+        (1..pngs.images.len()).contains(&entries),
+        "{entries} segments, {} keyframes",
+        pngs.images.len()
+    );
+
+    let all = run(&path, &planned(Selection::All, 1), &png).unwrap();
+    assert!(all.images.iter().filter(|image| image.keyframe).count() == pngs.images.len());
+    for segments in [1, 2, 7] {
+        let some = planned(Selection::Fps(Ratio::from(1)), segments);
+        let got = run(&path, &some, &png).unwrap();
+        assert_eq!(got.images.len(), 6);
+        for image in got.images {
+            let same = all.images.iter().find(|one| one.pts == image.pts);
+            let same = same.expect("all has every frame");
+            assert!(image.data == same.data, "{segments}: {} s", image.time);
+        }
     }
 }
