@@ -5,7 +5,7 @@ set -euo pipefail
 
 source=${1:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
 out=${2:?"usage: footage.sh SOURCE FOLDER [SECONDS]"}
-seconds=${3:-40}
+seconds=${3:-86}
 mkdir -p "$out"
 
 # name, size, options: the source over and over, at 30 frames a second, tagged as HD is.

@@ -1,8 +1,11 @@
-//! The engine alone, without a fleet: a video's images into a folder, on a few threads, as one
-//! machine's agents would share the segments. For measurements.
+//! The engine alone, without a fleet: a video's images into an archive or a folder, on a few threads,
+//! as one machine's agents would share the segments. For measurements.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
@@ -11,11 +14,13 @@ use media::{
     FileSource, ImageOptions, PlanOptions, ProbeLimits, Request, SegmentOutcome, Selection,
 };
 use num_rational::Ratio;
+use zip_splice::FragmentWriter;
 
 #[derive(Parser)]
 struct Cli {
     video: PathBuf,
-    folder: PathBuf,
+    /// An archive to write, or a folder that is there
+    out: PathBuf,
     /// fps, keyframes or all
     #[arg(long, default_value = "fps")]
     select: String,
@@ -39,27 +44,23 @@ fn main() -> Result<()> {
         ..ProbeLimits::default()
     };
     let probe = media::probe(Box::new(FileSource::open(&cli.video)?), &limits)?;
-    // More than threads: none stands idle for long while the last one works. But each opens a
-    // decoder, and keyframes alone are little work.
-    let each = match request.selection {
-        _ if cli.threads == 1 => 1,
-        Selection::Keyframes => 2,
-        _ => 4,
-    };
+    // Each its own range: more of them would open more decoders, and took no less time.
     let options = PlanOptions {
         segment_pixels: 1,
-        max_segments: each * cli.threads,
+        max_segments: cli.threads.max(1),
         ..PlanOptions::default()
     };
     let plan = media::plan(&probe, &request, &options)?;
     let next = AtomicUsize::new(0);
+    let out = Out::open(&cli.out)?;
     let outcomes = std::thread::scope(|scope| {
-        let work = || worker(&cli, &plan, &next);
+        let work = || worker(&cli, &plan, &next, &out);
         let threads: Vec<_> = (0..cli.threads.max(1)).map(|_| scope.spawn(work)).collect();
         let done = threads.into_iter().map(|t| t.join().expect("no panic"));
         done.collect::<Result<Vec<Outcomes>>>()
     })?;
     let outcomes: Outcomes = outcomes.into_iter().flatten().collect();
+    out.finish()?;
     // Numbers that a plan only expects are for the fleet's finalizer to correct.
     let mut images = 0;
     for (segment, outcome) in &outcomes {
@@ -82,7 +83,7 @@ fn main() -> Result<()> {
 type Outcomes = BTreeMap<usize, SegmentOutcome>;
 
 /// Takes segments until there are none.
-fn worker(cli: &Cli, plan: &media::Plan, next: &AtomicUsize) -> Result<Outcomes> {
+fn worker(cli: &Cli, plan: &media::Plan, next: &AtomicUsize, out: &Out) -> Result<Outcomes> {
     let image = ImageOptions {
         quality: cli.quality,
         ..ImageOptions::default()
@@ -94,16 +95,46 @@ fn worker(cli: &Cli, plan: &media::Plan, next: &AtomicUsize) -> Result<Outcomes>
             return Ok(outcomes);
         }
         let source = Box::new(FileSource::open(&cli.video)?);
-        let mut sink = |image: media::ExtractedImage| write(&cli.folder, &image);
+        let mut sink = |image: media::ExtractedImage| out.write(&image);
         let outcome = media::extract(source, plan, segment, &image, &mut sink)
             .with_context(|| format!("extract segment {segment}"))?;
         outcomes.insert(segment, outcome);
     }
 }
 
-fn write(folder: &Path, image: &media::ExtractedImage) -> std::io::Result<()> {
-    std::fs::write(
-        folder.join(format!("{:06}.jpg", image.index + 1)),
-        &image.data,
-    )
+enum Out {
+    Folder(PathBuf),
+    Archive(Mutex<(File, FragmentWriter)>),
+}
+
+impl Out {
+    fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Out::Folder(path.to_owned()));
+        }
+        let file = File::create(path).with_context(|| format!("create {}", path.display()))?;
+        Ok(Out::Archive(Mutex::new((file, FragmentWriter::new()))))
+    }
+
+    fn write(&self, image: &media::ExtractedImage) -> io::Result<()> {
+        let name = format!("{:06}.jpg", image.index + 1);
+        match self {
+            Out::Folder(folder) => std::fs::write(folder.join(name), &image.data),
+            Out::Archive(archive) => {
+                let crc = zip_splice::crc32(&image.data);
+                let (file, writer) = &mut *archive.lock().expect("no panic");
+                let header = writer.entry(&name, crc, image.data.len() as u64);
+                file.write_all(&header.map_err(io::Error::other)?)?;
+                file.write_all(&image.data)
+            }
+        }
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        let Out::Archive(archive) = self else {
+            return Ok(());
+        };
+        let (file, writer) = &mut *archive.lock().expect("no panic");
+        file.write_all(&writer.finish())
+    }
 }

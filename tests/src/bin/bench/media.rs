@@ -1,10 +1,12 @@
-//! The engine against ffmpeg, PyAV and OpenCV on real footage: the same images, two cores,
+//! The engine against ffmpeg, PyAV and OpenCV on real footage: the same images into a ZIP, two cores,
 //! interleaved runs, medians.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use zip::ZipArchive;
 
 use crate::process::{Cost, run as cost};
 use crate::quality;
@@ -26,6 +28,9 @@ const CLIPS: [(&str, f64); 7] = [
 /// More would take too long; the loops are slow. Of one comparison, more may be asked for.
 const MOST_RUNS: usize = 3;
 
+const ARCHIVE: &str = "images.zip";
+const IMAGES: &str = "images";
+
 pub struct Tools {
     /// Our engine as a program.
     pub engine: PathBuf,
@@ -34,9 +39,12 @@ pub struct Tools {
     pub loops: PathBuf,
 }
 
+/// One after the other they fill `ARCHIVE` in a folder; images are in its `IMAGES` meanwhile.
+type Commands = Box<dyn Fn(&Path) -> Vec<Command>>;
+
 struct Contender {
     name: &'static str,
-    command: Box<dyn Fn(&Path) -> Command>,
+    commands: Commands,
     costs: Vec<Cost>,
     images: usize,
 }
@@ -48,6 +56,7 @@ pub fn run(footage: &Path, tools: &Tools, runs: usize, only: &str) -> Result<()>
         _ => runs,
     };
     println!("media: medians of {runs} interleaved runs; ratios are theirs / ours");
+    println!("all give a ZIP: ours writes it, the others' images go through zip -0");
     for (name, target) in CLIPS.into_iter().filter(|(name, _)| name.contains(only)) {
         let clip = footage.join(name);
         ensure!(clip.is_file(), "{} is missing", clip.display());
@@ -92,8 +101,9 @@ fn ours(tools: &Tools, clip: &Path, select: &'static str) -> Contender {
     let (engine, clip) = (tools.engine.clone(), clip.to_owned());
     contender("ours", move |folder| {
         let mut command = Command::new(&engine);
-        command.arg(&clip).arg(folder).args(["--select", select]);
-        command
+        command.arg(&clip).arg(folder.join(ARCHIVE));
+        command.args(["--select", select]);
+        vec![command]
     })
 }
 
@@ -107,8 +117,9 @@ fn ffmpeg(
         let mut command = Command::new("ffmpeg");
         command.args(["-v", "error", "-y", "-nostdin", "-threads", "2"]);
         command.args(before).arg("-i").arg(&clip).args(after);
-        command.args(["-q:v", "2"]).arg(folder.join("%06d.jpg"));
-        command
+        command.args(["-q:v", "2"]);
+        command.arg(folder.join(IMAGES).join("%06d.jpg"));
+        vec![command, zip(folder)]
     })
 }
 
@@ -116,15 +127,24 @@ fn python(tools: &Tools, clip: &Path, which: &'static str) -> Contender {
     let (python, loops, clip) = (tools.python.clone(), tools.loops.clone(), clip.to_owned());
     contender(which, move |folder| {
         let mut command = Command::new(&python);
-        command.arg(&loops).arg(which).arg(&clip).arg(folder);
-        command
+        command.arg(&loops).arg(which).arg(&clip);
+        command.arg(folder.join(IMAGES));
+        vec![command, zip(folder)]
     })
 }
 
-fn contender(name: &'static str, command: impl Fn(&Path) -> Command + 'static) -> Contender {
+/// JPEGs do not get smaller.
+fn zip(folder: &Path) -> Command {
+    let mut command = Command::new("zip");
+    command.current_dir(folder);
+    command.args(["-0", "-q", "-r", "-D", ARCHIVE, IMAGES]);
+    command
+}
+
+fn contender(name: &'static str, commands: impl Fn(&Path) -> Vec<Command> + 'static) -> Contender {
     Contender {
         name,
-        command: Box::new(command),
+        commands: Box::new(commands),
         costs: Vec::new(),
         images: 0,
     }
@@ -135,9 +155,11 @@ fn compare(mut contenders: Vec<Contender>, runs: usize, alike: usize) -> Result<
     for round in 0..=runs {
         for contender in &mut contenders {
             let folder = tempfile::tempdir()?;
-            let cost = cost(&mut (contender.command)(folder.path()))
+            std::fs::create_dir(folder.path().join(IMAGES))?;
+            let cost = cost((contender.commands)(folder.path()))
                 .with_context(|| format!("run {}", contender.name))?;
-            contender.images = std::fs::read_dir(folder.path())?.count();
+            let archive = File::open(folder.path().join(ARCHIVE))?;
+            contender.images = ZipArchive::new(archive)?.len();
             ensure!(contender.images > 0, "{} wrote nothing", contender.name);
             // The first round fills the caches.
             if round > 0 {

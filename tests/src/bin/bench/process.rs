@@ -1,11 +1,11 @@
-//! One run of another program: wall time, CPU time and peak memory, as the kernel counts them.
+//! Runs of other programs: wall time, CPU time and peak memory, as the kernel counts them.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Cost {
     pub wall: f64,
     /// User and system seconds.
@@ -13,8 +13,20 @@ pub struct Cost {
     pub peak_mb: f64,
 }
 
+/// One after the other: times added up, and the most memory that one of them took.
+pub fn run(commands: Vec<Command>) -> Result<Cost> {
+    let mut sum = Cost::default();
+    for mut command in commands {
+        let cost = one(&mut command)?;
+        sum.wall += cost.wall;
+        sum.cpu += cost.cpu;
+        sum.peak_mb = sum.peak_mb.max(cost.peak_mb);
+    }
+    Ok(sum)
+}
+
 /// The program must succeed. Memory is looked at often while it runs; CPU time is exact to 10 ms.
-pub fn run(command: &mut Command) -> Result<Cost> {
+fn one(command: &mut Command) -> Result<Cost> {
     let before = children_cpu()?;
     let started = Instant::now();
     let mut child = command
