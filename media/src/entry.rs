@@ -77,10 +77,14 @@ impl Codec {
         self != Codec::Vp8 || data.first().is_some_and(|b| b & 0x10 != 0)
     }
 
-    /// Only for H.264; others are left to their decoders.
+    /// Only for H.264, VP8 and VP9; others are left to their decoders.
     pub fn standing(self, data: &[u8]) -> Standing {
-        let Codec::H264 { length_size } = self else {
-            return Standing::Unclear;
+        let length_size = match self {
+            Codec::H264 { length_size } => length_size,
+            Codec::Vp8 if self.is_entry(data) => return Standing::Alone,
+            Codec::Vp8 => return Standing::Leans,
+            Codec::Vp9 => return vp9_standing(data),
+            _ => return Standing::Unclear,
         };
         let (mut recovery, mut idr, mut intra) = (false, false, true);
         for nal in nals(data, length_size) {
@@ -206,13 +210,52 @@ fn has_recovery_point(mut payload: &[u8]) -> bool {
     false
 }
 
-/// A shown keyframe: marker 10, not show_existing_frame, frame_type 0.
+/// Marker 10, not show_existing_frame, frame_type 0.
 fn vp9_key(data: &[u8]) -> bool {
-    let Some(&b) = data.first() else { return false };
+    vp9_type(data) == Some([0, 0])
+}
+
+/// show_existing_frame and frame_type.
+fn vp9_type(data: &[u8]) -> Option<[u8; 2]> {
+    let &b = data.first()?;
     let bit = |n: u8| (b >> (7 - n)) & 1;
     let profile = bit(2) | (bit(3) << 1);
     let at = if profile == 3 { 5 } else { 4 };
-    b >> 6 == 2 && bit(at) == 0 && bit(at + 1) == 0
+    (b >> 6 == 2).then(|| [bit(at), bit(at + 1)])
+}
+
+fn vp9_standing(data: &[u8]) -> Standing {
+    let types: Option<Vec<_>> =
+        vp9_frames(data).and_then(|frames| frames.into_iter().map(vp9_type).collect());
+    match types.as_deref() {
+        Some([[0, 0]]) => Standing::Alone,
+        // A frame shown again may be a keyframe.
+        Some(types) if types.iter().all(|kind| *kind == [0, 1]) => Standing::Leans,
+        _ => Standing::Unclear,
+    }
+}
+
+/// A packet's frames: several, all but one of them hidden, where an index at its end says so.
+fn vp9_frames(data: &[u8]) -> Option<Vec<&[u8]>> {
+    let &marker = data.last()?;
+    let (count, width) = (
+        usize::from(marker & 7) + 1,
+        usize::from(marker >> 3 & 3) + 1,
+    );
+    let index = data.len().checked_sub(2 + count * width);
+    let Some(index) = index.filter(|at| marker & 0xe0 == 0xc0 && data[*at] == marker) else {
+        return Some(vec![data]);
+    };
+    let (mut rest, sizes) = data.split_at(index);
+    let sizes = sizes[1..=count * width].chunks_exact(width);
+    sizes
+        .map(|size| {
+            let size = size.iter().rev().fold(0, |n, b| n << 8 | usize::from(*b));
+            let (frame, after) = rest.split_at_checked(size)?;
+            rest = after;
+            Some(frame)
+        })
+        .collect()
 }
 
 /// A temporal unit that carries a sequence header, as every AV1 sync sample does.
@@ -288,6 +331,30 @@ mod tests {
         ] {
             assert_eq!(codec.is_entry(data), expected, "{codec:?} {data:02x?}");
         }
+    }
+
+    #[test]
+    fn a_vp9_packet_may_hold_several_frames() {
+        let (key, inter, again) = (0b1000_0010, 0b1000_0110, 0b1000_1000);
+        for (data, expected) in [
+            (&[key, 1, 2][..], Standing::Alone),
+            (&[inter, 1, 2], Standing::Leans),
+            (&[again], Standing::Unclear),
+            // Two frames of two bytes and one; sizes of one byte, then of two.
+            (&[inter, 9, inter, 0xc1, 2, 1, 0xc1], Standing::Leans),
+            (&[inter, 9, inter, 0xc9, 2, 0, 1, 0, 0xc9], Standing::Leans),
+            (&[inter, 9, again, 0xc1, 2, 1, 0xc1], Standing::Unclear),
+            (&[key, 9, inter, 0xc1, 2, 1, 0xc1], Standing::Unclear),
+            // Larger than the packet; no index after all; nothing.
+            (&[inter, 9, inter, 0xc1, 2, 9, 0xc1], Standing::Unclear),
+            (&[inter, 9, inter, 0xc2, 2, 1, 0xc1], Standing::Leans),
+            (&[0xc1], Standing::Unclear),
+            (&[], Standing::Unclear),
+        ] {
+            assert_eq!(Codec::Vp9.standing(data), expected, "{data:02x?}");
+        }
+        assert_eq!(Codec::Vp8.standing(&[0x10]), Standing::Alone);
+        assert_eq!(Codec::Vp8.standing(&[0x11]), Standing::Leans);
     }
 
     #[test]

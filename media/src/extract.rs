@@ -120,10 +120,7 @@ pub fn extract(
         }
     }
     // FFmpeg's H.264 decoder would leave out recovery points, which it marks as keyframes too.
-    let marks = matches!(
-        codec_of(&input),
-        Codec::Hevc { .. } | Codec::Vp8 | Codec::Vp9
-    );
+    let marks = matches!(codec_of(&input), Codec::Hevc { .. } | Codec::Vp8);
     if plan.request.selection == Selection::Keyframes && marks {
         run.decoder.keyframes_only();
     }

@@ -1,8 +1,9 @@
-//! Keyframes of H.264 without decoding anything else: each packet is judged by its own bits.
+//! Keyframes of H.264, VP8 and VP9 without decoding anything else: each packet is judged by its own
+//! bits.
 //!
-//! FFmpeg's decoder has a switch for this, but it leaves out recovery points, which it marks as
-//! keyframes when it decodes everything. Where one of those leans on earlier pictures, the plain pass
-//! takes over.
+//! FFmpeg's decoders have a switch for this, but that of VP9 heeds it not, and that of H.264 leaves out
+//! recovery points, which it marks as keyframes when it decodes everything. Where one of those leans on
+//! earlier pictures, the plain pass takes over.
 
 use ffmpeg_next::Packet;
 
@@ -15,7 +16,12 @@ use crate::run::{Run, Sink, Stop};
 /// MP4 and Matroska keep both fields of an interlaced picture in one packet.
 pub fn applies(run: &Run, input: &VideoInput) -> bool {
     run.plan.request.selection == Selection::Keyframes
-        && matches!(codec_of(input), Codec::H264 { .. })
+        && matches!(
+            codec_of(input),
+            Codec::H264 { .. } | Codec::Vp8 | Codec::Vp9
+        )
+        // Alpha has keyframes of its own.
+        && !run.decoder.is_foreign()
         && (input.is_mp4() || input.is_matroska())
 }
 
