@@ -102,6 +102,8 @@ pub struct S3Source {
     ahead: ReadAhead,
     /// The runs being fetched in the background: the next one, and those that were promised.
     coming: Vec<Coming>,
+    /// The run being read, whatever the cache has room for.
+    current: Option<(Run, Bytes)>,
     /// Promised runs are fetched so many at a time.
     turns: Arc<Semaphore>,
 }
@@ -145,6 +147,7 @@ impl S3Source {
                 drain,
                 ahead,
                 coming: Vec::new(),
+                current: None,
                 turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
             },
             stats,
@@ -195,6 +198,11 @@ impl S3Source {
     }
 
     fn block(&mut self, block: u64) -> Result<Bytes, SourceError> {
+        if let Some((run, body)) = &self.current
+            && run.contains(block)
+        {
+            return Ok(slice(body, *run, block));
+        }
         let awaited = self.coming.iter().position(|c| c.run.contains(block));
         let awaited = awaited.map(|i| self.coming.swap_remove(i));
         let here = self.shared.cache.get(&self.shared.name, block);
@@ -231,7 +239,9 @@ impl S3Source {
             .waited
             .fetch_add(waited, Ordering::Relaxed);
         self.look_ahead();
-        Ok(slice(&body, run, block))
+        let bytes = slice(&body, run, block);
+        self.current = Some((run, body));
+        Ok(bytes)
     }
 
     fn look_ahead(&mut self) {
@@ -351,94 +361,4 @@ async fn get(shared: &Shared, from: u64, to: u64) -> Result<Bytes, SourceError> 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-
-    use aws_sdk_s3::config::{BehaviorVersion, Region};
-    use axum::Router;
-    use axum::http::{HeaderMap, StatusCode};
-    use media::RangeRead;
-
-    use super::*;
-
-    const BLOCKS: u64 = 2 * MOST_PROMISED as u64;
-
-    /// Everything a server saw of requests: how many, and how many at once.
-    #[derive(Default)]
-    struct Load {
-        all: AtomicUsize,
-        now: AtomicUsize,
-        most: AtomicUsize,
-    }
-
-    impl Load {
-        async fn answer(&self, headers: HeaderMap) -> (StatusCode, Vec<u8>) {
-            self.all.fetch_add(1, Ordering::SeqCst);
-            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(now, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            self.now.fetch_sub(1, Ordering::SeqCst);
-            let range = headers["range"].to_str().expect("a range in ASCII");
-            let bounds = range.trim_start_matches("bytes=").split_once('-');
-            let (from, to) = bounds.expect("both bounds");
-            let [from, to] = [from, to].map(|n| n.parse::<u64>().expect("a number"));
-            (StatusCode::PARTIAL_CONTENT, (from..=to).map(byte).collect())
-        }
-    }
-
-    /// Tells each block from the others.
-    fn byte(at: u64) -> u8 {
-        (at / BLOCK % 251) as u8
-    }
-
-    async fn source(load: Arc<Load>) -> S3Source {
-        let router = Router::new().fallback(async move |headers| load.answer(headers).await);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .endpoint_url(format!("http://{address}"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .allow_no_auth()
-            .force_path_style(true)
-            .build();
-        let object = Object {
-            bucket: "videos".into(),
-            key: "video".into(),
-            etag: "\"1\"".into(),
-            len: BLOCKS * BLOCK,
-        };
-        let client = Client::from_conf(config);
-        let cache = BlockCache::new(2 * BLOCKS * BLOCK);
-        S3Source::new(client, object, cache, 0, Drain::default()).0
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn promises_are_kept_a_few_at_a_time_and_too_many_are_passed_over() {
-        let load = Arc::new(Load::default());
-        let mut source = source(load.clone()).await;
-        let length = BLOCK as u32;
-        let promised: Vec<Stretch> = (0..BLOCKS)
-            .map(|block| Stretch {
-                offset: block * BLOCK,
-                length,
-            })
-            .collect();
-        source.expect(&promised);
-        assert_eq!(source.coming.len(), MOST_PROMISED);
-        tokio::task::spawn_blocking(move || {
-            let mut buffer = [0; 16];
-            for stretch in &promised {
-                let count = source.read_at(stretch.offset, &mut buffer).unwrap();
-                assert_eq!(buffer[..count], [byte(stretch.offset); 16]);
-            }
-        })
-        .await
-        .unwrap();
-        assert_eq!(load.most.load(Ordering::SeqCst), SIDE_BY_SIDE);
-        // Those that were passed over are read all the same, one block each: the segment has ended.
-        assert_eq!(load.all.load(Ordering::SeqCst) as u64, BLOCKS);
-    }
-}
+mod tests;
