@@ -1,6 +1,8 @@
 //! Is this packet a true random access point? Judged by the codec's own bits, because containers
 //! mark pictures as keyframes that refer to what came before. Pure.
 
+use crate::av1;
+
 /// How a codec's packets are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
@@ -77,13 +79,14 @@ impl Codec {
         self != Codec::Vp8 || data.first().is_some_and(|b| b & 0x10 != 0)
     }
 
-    /// Only for H.264, VP8 and VP9; others are left to their decoders.
+    /// Only for H.264, VP8, VP9 and AV1; others are left to their decoders.
     pub fn standing(self, data: &[u8]) -> Standing {
         let length_size = match self {
             Codec::H264 { length_size } => length_size,
             Codec::Vp8 if self.is_entry(data) => return Standing::Alone,
             Codec::Vp8 => return Standing::Leans,
             Codec::Vp9 => return vp9_standing(data),
+            Codec::Av1 => return av1_standing(data),
             _ => return Standing::Unclear,
         };
         let (mut recovery, mut idr, mut intra) = (false, false, true);
@@ -119,7 +122,7 @@ impl Codec {
                 .is_some_and(|kind| (16..=21).contains(&kind)),
             Codec::Vp8 => data.first().is_some_and(|b| b & 1 == 0),
             Codec::Vp9 => vp9_key(data),
-            Codec::Av1 => av1_sequence(data),
+            Codec::Av1 => av1_unit(data).is_some_and(|unit| unit.is_entry()),
             Codec::Intra => true,
             Codec::Other => false,
         }
@@ -235,6 +238,21 @@ fn vp9_standing(data: &[u8]) -> Standing {
     }
 }
 
+/// Only what is known without an earlier packet's sequence header is asked of it.
+fn av1_unit(data: &[u8]) -> Option<av1::Unit> {
+    av1::Reader::default().read(data)
+}
+
+fn av1_standing(data: &[u8]) -> Standing {
+    match av1_unit(data) {
+        Some(unit) if unit.is_entry() && unit.frames.len() == 1 => Standing::Alone,
+        // A hidden keyframe may be shown later.
+        Some(unit) if unit.frames.iter().any(|frame| frame.key) => Standing::Unclear,
+        Some(unit) if !unit.frames.is_empty() => Standing::Leans,
+        _ => Standing::Unclear,
+    }
+}
+
 /// A packet's frames: several, all but one of them hidden, where an index at its end says so.
 fn vp9_frames(data: &[u8]) -> Option<Vec<&[u8]>> {
     let &marker = data.last()?;
@@ -256,41 +274,6 @@ fn vp9_frames(data: &[u8]) -> Option<Vec<&[u8]>> {
             Some(frame)
         })
         .collect()
-}
-
-/// A temporal unit that carries a sequence header, as every AV1 sync sample does.
-fn av1_sequence(data: &[u8]) -> bool {
-    let mut rest = data;
-    for _ in 0..8 {
-        let Some(&header) = rest.first() else {
-            return false;
-        };
-        if (header >> 3) & 15 == 1 {
-            return true;
-        }
-        let (extension, sized) = (header >> 2 & 1, header >> 1 & 1);
-        rest = &rest[1..];
-        let Some(after) = rest.get(usize::from(extension)..) else {
-            return false;
-        };
-        rest = after;
-        if sized == 0 {
-            return false;
-        }
-        let (mut size, mut used) = (0usize, 0);
-        for (i, byte) in rest.iter().take(5).enumerate() {
-            size |= usize::from(byte & 0x7f) << (7 * i);
-            used = i + 1;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let Some(after) = rest.get(used.saturating_add(size)..) else {
-            return false;
-        };
-        rest = after;
-    }
-    false
 }
 
 #[cfg(test)]
@@ -324,8 +307,6 @@ mod tests {
             (Codec::Vp9, &[0b1000_0010], true),
             (Codec::Vp9, &[0b1000_0110], false),
             (Codec::Vp9, &[0b1000_1000], false),
-            (Codec::Av1, &[0x12, 0, 0x0a, 1, 0], true),
-            (Codec::Av1, &[0x12, 0, 0x32, 1, 0], false),
             (Codec::Intra, &[], true),
             (Codec::Other, &[1], false),
         ] {
@@ -355,6 +336,36 @@ mod tests {
         }
         assert_eq!(Codec::Vp8.standing(&[0x10]), Standing::Alone);
         assert_eq!(Codec::Vp8.standing(&[0x11]), Standing::Leans);
+    }
+
+    #[test]
+    fn a_hidden_av1_keyframe_may_be_shown_later() {
+        let sequence = [0x0a, 11, 0, 0, 0, 4, 0x3c, 0xfe, 0xcc, 0xfb, 0xf9, 2, 0x40];
+        let frame = |header: u8| [0x32, 2, header, 0];
+        let [key, hidden_key, inter] = [0x10, 0x00, 0x30].map(frame);
+        for (data, standing, entry) in [
+            ([&sequence[..], &key].concat(), Standing::Alone, true),
+            (
+                [&sequence[..], &hidden_key].concat(),
+                Standing::Unclear,
+                false,
+            ),
+            (
+                [&sequence[..], &key, &inter].concat(),
+                Standing::Unclear,
+                true,
+            ),
+            ([&sequence[..], &inter].concat(), Standing::Leans, false),
+            (key.to_vec(), Standing::Unclear, false),
+            (inter.to_vec(), Standing::Leans, false),
+            // Shown again: no keyframe, as none was hidden.
+            (vec![0x1a, 1, 0xe8], Standing::Leans, false),
+            (vec![0x12, 0], Standing::Unclear, false),
+            (vec![0x32, 9], Standing::Unclear, false),
+        ] {
+            assert_eq!(Codec::Av1.standing(&data), standing, "{data:02x?}");
+            assert_eq!(Codec::Av1.is_entry(&data), entry, "{data:02x?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use ffmpeg_next::Packet;
 
 use crate::access::Access;
+use crate::av1;
 use crate::decode::{Decoder, Prefer};
 use crate::entries::codec_of;
 use crate::entry::Codec;
@@ -60,7 +61,7 @@ pub fn run(
         let end = last.map(|last| last.pts.saturating_add(last.duration));
         let decision = feed::decide(&ahead.items, group, end, |from, to| asked(run, from, to));
         for what in decision.uses {
-            let (packet, _) = ahead.pop();
+            let packet = ahead.pop();
             match what {
                 Use::Drop => {
                     run.outcome.packets_skipped += 1;
@@ -162,8 +163,10 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
 
 struct Ahead {
     access: Access,
-    /// Unreferenced pictures can be told from their own bits.
+    /// The decoder can tell unreferenced pictures from their own bits.
     skippable: bool,
+    /// Tells them where the decoder does not.
+    av1: Option<av1::Reader>,
     /// Times of the container's keyframes; empty: no jumping.
     keyframes: Vec<i64>,
     packets: VecDeque<Packet>,
@@ -191,6 +194,7 @@ impl Ahead {
         }
         Self {
             skippable: access.codec.marks_unreferenced(&extradata),
+            av1: (access.codec == Codec::Av1).then(av1::Reader::default),
             access,
             keyframes,
             packets: VecDeque::new(),
@@ -237,24 +241,27 @@ impl Ahead {
         if packet.is_corrupt() {
             return Err(Stop::Irregular);
         }
+        let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
         let shown = !hidden && self.access.codec.is_shown(data);
         self.items.push(Item {
             pts,
             entry: self.access.is_entry(&packet),
             shown,
+            unreferenced: unit.is_some_and(|unit| unit.is_unreferenced()),
         });
         self.bytes += data.len();
         self.packets.push_back(packet);
         Ok(())
     }
 
-    fn pop(&mut self) -> (Packet, Item) {
+    fn pop(&mut self) -> Packet {
         let packet = self
             .packets
             .pop_front()
             .expect("a group is no longer than the window");
         self.bytes -= packet.size();
-        (packet, self.items.remove(0))
+        self.items.remove(0);
+        packet
     }
 
     fn restart(&mut self, packet: Packet) -> Result<(), Stop> {

@@ -11,6 +11,8 @@ pub struct Item {
     pub entry: bool,
     /// It gives a frame. Some codecs have pictures that are only referred to.
     pub shown: bool,
+    /// It is known that no other picture refers to it.
+    pub unreferenced: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +106,8 @@ pub fn decide(
         .map(|item| {
             if is_wanted(item) {
                 Use::Decode
+            } else if item.unreferenced {
+                Use::Drop
             } else {
                 Use::OnlyIfReferred
             }
@@ -136,6 +140,7 @@ mod tests {
                     .unwrap(),
                 entry: word.starts_with('K'),
                 shown: !word.ends_with('h'),
+                unreferenced: word.ends_with('u'),
             })
             .collect()
     }
@@ -168,6 +173,7 @@ mod tests {
                 pts,
                 entry: pts == 0,
                 shown: true,
+                unreferenced: false,
             })
             .collect();
         assert_eq!(group(&long, false, false), None);
@@ -194,6 +200,10 @@ mod tests {
             ("K0 4 2 1 K5 6", &[3], "ooD-", true),
             // A picture that is not shown answers no time.
             ("K0 1h 2 K3 4", &[1], "D--", true),
+            // Pictures that are known to be of no use to others.
+            ("K0 4 2 1u 3u K5 6", &[2], "ooD--", true),
+            ("K0 4 2 1u 3u K5 6", &[1], "oooD-", true),
+            ("K0 4 2 1u 3u K5 6", &[3], "ooo-D", false),
         ] {
             let window = items(window);
             let group = group(&window, false, false).unwrap();

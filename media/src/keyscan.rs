@@ -1,4 +1,4 @@
-//! Keyframes of H.264, VP8 and VP9 without decoding anything else: each packet is judged by its own
+//! Keyframes of H.264, VP8, VP9 and AV1 without decoding anything else: each packet is judged by its own
 //! bits.
 //!
 //! FFmpeg's decoders have a switch for this, but that of VP9 heeds it not, and that of H.264 leaves out
@@ -18,7 +18,7 @@ pub fn applies(run: &Run, input: &VideoInput) -> bool {
     run.plan.request.selection == Selection::Keyframes
         && matches!(
             codec_of(input),
-            Codec::H264 { .. } | Codec::Vp8 | Codec::Vp9
+            Codec::H264 { .. } | Codec::Vp8 | Codec::Vp9 | Codec::Av1
         )
         // Alpha has keyframes of its own.
         && !run.decoder.is_foreign()

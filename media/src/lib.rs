@@ -8,6 +8,7 @@
 
 mod about;
 mod access;
+mod av1;
 mod balance;
 mod color;
 mod decode;

@@ -92,7 +92,7 @@ fn selections_by_frame_are_those_ffmpeg_picks() {
             let indices: Vec<u64> = got.images.iter().map(|i| i.index).collect();
             assert_eq!(indices, (0..got.images.len() as u64).collect::<Vec<_>>());
             let most = got.images.len() + plan.segments.len();
-            let quick = ["h264-gop25.mp4", "vp9.webm"].contains(&name(&path).as_str());
+            let quick = ["h264-gop25.mp4", "vp9.webm", "av1.webm"].contains(&name(&path).as_str());
             if selection == Selection::Keyframes && quick {
                 assert!(got.frames_decoded <= most as u64, "{}", path.display());
             }
@@ -114,6 +114,19 @@ fn selections_by_frame_are_those_ffmpeg_picks() {
             );
         }
     }
+}
+
+/// The decoder cannot leave them out itself.
+#[test]
+fn av1_pictures_that_none_refers_to_are_not_decoded() {
+    let path = clips().join("av1.webm");
+    let probed = probe_file(&path).unwrap();
+    let request = Request::new(Selection::Timestamps(vec![Ratio::new(24, 25)]));
+    let (got, _, _) = run_forced(&path, &probed, &request, 1).unwrap();
+    assert_eq!(got.images.len(), 1);
+    // Of the 24 frames before, a leaf in four or more.
+    let decoded = got.frames_decoded;
+    assert!((2..=20).contains(&decoded), "{decoded} frames were decoded");
 }
 
 /// The last wanted frame of a clip in one GOP is a second before its end.
