@@ -20,6 +20,7 @@ mod notice;
 mod outcome;
 mod planner;
 mod prometheus;
+mod reading;
 mod records;
 mod renumber;
 mod restore;

@@ -183,7 +183,10 @@ async fn publish(context: &Context, row: &Row, record: &PlanRecord) -> Result<()
         Advance::Refused(_) | Advance::Missing => return Ok(()),
     }
     let tasks: Vec<Task> = (0..count)
-        .map(|n| Task::segment(tenant.clone(), video.clone(), record.generation, n))
+        .map(|n| {
+            Task::segment(tenant.clone(), video.clone(), record.generation, n)
+                .reading(record.reads(n))
+        })
         .collect();
     context.queue.send(&tasks).await?;
     context

@@ -1,6 +1,7 @@
 //! What the agents leave for each other in S3.
 
 use fleet_core::manifest::Image;
+use fleet_core::task::Reads;
 use media::Plan;
 use serde::{Deserialize, Serialize};
 use zip_splice::FragmentIndex;
@@ -17,6 +18,17 @@ pub struct PlanRecord {
     pub plan: Plan,
     /// Decode work of the whole plan, in seconds of one core.
     pub work_seconds: f64,
+}
+
+impl PlanRecord {
+    pub fn reads(&self, segment: u32) -> Reads {
+        let entry = |segment: usize| self.plan.segments.get(segment).and_then(|s| s.entry);
+        let at = segment as usize;
+        Reads {
+            from: entry(at).map_or(0, |entry| entry.position),
+            to: entry(at + 1).map_or(self.source_bytes, |entry| entry.position),
+        }
+    }
 }
 
 /// Beside each fragment, written after it: what the finalizer needs without opening the fragment.

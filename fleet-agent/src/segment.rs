@@ -9,6 +9,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use fleet_aws::row::{Progress, Row};
 use fleet_core::manifest::Image;
+use fleet_core::task::Reads;
 use fleet_core::{Failure, Reason, keys};
 use media::{ExtractedImage, MediaError};
 use redis_scripts::{Completion, JobId, SegmentResult};
@@ -19,23 +20,40 @@ use crate::context::{Context, patiently};
 use crate::drain::Drain;
 use crate::fragment::{self, Chunk, UploadError};
 use crate::outcome::{Ended, thread_ended};
+use crate::reading::{Opened, Reading};
 use crate::records::{FragmentRecord, PlanRecord};
 use crate::sandbox::{self, Sandbox};
-use crate::source::{Object, ReadStats, S3Source, SourceError};
+use crate::source::{S3Source, SourceError};
 use crate::{convert, finalize, naming, restore};
 
 /// Bytes handed to the uploader at once.
 const CHUNK: usize = 1024 * 1024;
 
+/// What a message says.
+pub struct Assignment {
+    pub generation: u32,
+    pub segment: u32,
+    pub reads: Option<Reads>,
+    /// How often it was received.
+    pub received: u32,
+}
+
 pub async fn run(
     context: &Context,
     row: &Row,
-    generation: u32,
-    segment: u32,
-    received: u32,
+    assignment: Assignment,
     drain: &Drain,
 ) -> Result<(), Ended> {
+    let Assignment {
+        generation,
+        segment,
+        reads,
+        received,
+    } = assignment;
     let (tenant, video) = (&row.tenant, &row.video);
+    let bucket = &context.config.uploads_bucket;
+    let announced = reads.and_then(|reads| Reading::announced(row, reads, bucket));
+    let announced = announced.map(|reading| reading.open(context, drain));
     let plan = context
         .store
         .get_json::<PlanRecord>(&keys::plan(tenant, video, generation))
@@ -49,7 +67,12 @@ pub async fn run(
     };
     let record = match done {
         Some(record) => record,
-        None => extract(context, row, &plan, segment, drain).await?,
+        None => {
+            let planned = Reading::planned(&plan, segment, bucket);
+            let opened = announced.and_then(|opened| opened.if_of(&planned));
+            let opened = opened.unwrap_or_else(|| planned.open(context, drain));
+            extract(context, row, &plan, segment, opened, drain).await?
+        }
     };
     complete(context, row, &plan, &record).await
 }
@@ -59,18 +82,20 @@ async fn extract(
     row: &Row,
     plan: &Arc<PlanRecord>,
     segment: u32,
+    reader: Opened,
     drain: &Drain,
 ) -> Result<FragmentRecord, Ended> {
     let started = Instant::now();
     let (tenant, video, generation) = (&row.tenant, &row.video, plan.generation);
     let attempt = uuid::Uuid::new_v4().simple().to_string();
     let key = keys::fragment(tenant, video, generation, segment, &attempt);
-    let (reader, stats) = reader(context, plan, segment, drain);
+    let stats = reader.stats;
+    let source = reader.source;
     let (sender, receiver) = mpsc::channel(4);
     let decoding = {
         let (plan, drain, sandbox) = (plan.clone(), drain.clone(), context.sandbox.clone());
         tokio::task::spawn_blocking(move || {
-            decode(&sandbox, reader, &plan, segment, sender, &drain)
+            decode(&sandbox, source, &plan, segment, sender, &drain)
         })
     };
     let (sent, decoded) = tokio::join!(fragment::upload(&context.store, &key, receiver), decoding);
@@ -119,39 +144,6 @@ async fn extract(
         .meter
         .extracted(images, image_bytes, record.bytes_read);
     Ok(record)
-}
-
-fn reader(
-    context: &Context,
-    plan: &PlanRecord,
-    segment: u32,
-    drain: &Drain,
-) -> (S3Source, Arc<ReadStats>) {
-    let object = Object {
-        bucket: context.config.uploads_bucket.clone(),
-        key: plan.source_key.clone(),
-        etag: plan.source_etag.clone(),
-        len: plan.source_bytes,
-    };
-    let next = plan
-        .plan
-        .segments
-        .get(segment as usize + 1)
-        .and_then(|next| next.entry);
-    let expected_end = next.map_or(plan.source_bytes, |entry| entry.position);
-    let client = context.store.client.clone();
-    let (mut source, stats) = S3Source::new(
-        client,
-        object,
-        context.cache.clone(),
-        expected_end,
-        drain.clone(),
-    );
-    let entry = plan.plan.segments.get(segment as usize);
-    if let Some(entry) = entry.and_then(|segment| segment.entry) {
-        source.expect_at(entry.position);
-    }
-    (source, stats)
 }
 
 type Decoded = (FragmentWriter, Vec<Image>, media::SegmentOutcome);

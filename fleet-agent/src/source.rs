@@ -78,7 +78,7 @@ impl ReadStats {
 }
 
 /// Which object, exactly.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     pub bucket: String,
     pub key: String,

@@ -138,7 +138,15 @@ async fn run(
         TaskKind::Segment {
             generation,
             segment,
-        } => segment::run(context, &row, generation, segment, received, drain).await,
+        } => {
+            let assignment = segment::Assignment {
+                generation,
+                segment,
+                reads: task.reads,
+                received,
+            };
+            segment::run(context, &row, assignment, drain).await
+        }
     }
 }
 

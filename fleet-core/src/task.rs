@@ -10,6 +10,16 @@ pub struct Task {
     pub video: VideoId,
     #[serde(flatten)]
     pub kind: TaskKind,
+    /// A hint: what the plan says too, ahead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<Reads>,
+}
+
+/// Where in the uploaded object a segment's decoder begins, and before which byte it should be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reads {
+    pub from: u64,
+    pub to: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +37,7 @@ impl Task {
             tenant,
             video,
             kind: TaskKind::Plan,
+            reads: None,
         }
     }
 
@@ -38,6 +49,14 @@ impl Task {
                 generation,
                 segment,
             },
+            reads: None,
+        }
+    }
+
+    pub fn reading(self, reads: Reads) -> Self {
+        Self {
+            reads: Some(reads),
+            ..self
         }
     }
 
@@ -79,10 +98,25 @@ mod tests {
         for task in [
             Task::plan(tenant.clone(), VideoId::new()),
             Task::segment(tenant.clone(), VideoId::new(), 1, 41),
+            Task::segment(tenant.clone(), VideoId::new(), 0, 2).reading(Reads { from: 7, to: 9 }),
         ] {
             assert_eq!(Task::from_body(&task.to_body()).unwrap(), task);
             // SQS allows 128 characters of a fixed set in group and deduplication ids.
             assert!(task.group().len() <= 128);
+        }
+    }
+
+    /// Agents of two releases share a queue while a fleet is renewed.
+    #[test]
+    fn messages_without_the_hint_and_with_unknown_words_are_tasks() {
+        let video = VideoId::new();
+        for more in ["", r#","reads":{"from":1,"to":2}"#, r#","later":true"#] {
+            let body = format!(
+                r#"{{"task":"segment","tenant":"t1","video":"{video}","generation":0,"segment":3{more}}}"#
+            );
+            let task = Task::from_body(&body).unwrap();
+            assert_eq!(task.id(), format!("{video}#0.3"));
+            assert_eq!(task.reads.is_some(), more.contains("reads"));
         }
     }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use fleet_core::task::Reads;
 use fleet_tests::caller::PATIENCE;
 use fleet_tests::journey::{finished, footage, quiet, spec, with_proxy};
 use fleet_tests::proxy::{Fault, Seen};
 use fleet_tests::{archive, fleet};
-use local_cloud::RESULTS_BUCKET;
+use local_cloud::{RESULTS_BUCKET, UPLOADS_BUCKET};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,6 +213,45 @@ async fn a_planner_fetches_keyframes_side_by_side() -> Result<()> {
     Ok(())
 }
 
+/// One task at a time, so while a plan is on its way only what its message announces can be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segments_first_bytes_come_while_its_plan_does() -> Result<()> {
+    const LATE: Duration = Duration::from_secs(1);
+    let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let meanwhile = Arc::new(AtomicUsize::new(0));
+    let (plans, reads) = (asked.clone(), meanwhile.clone());
+    let rule = move |request: &Seen| {
+        let mut plans = plans.lock().expect("no poisoned lock");
+        match (request.method, request.action) {
+            ("GET", "") if request.target.contains("plan-0.json") => {
+                plans.push(Instant::now());
+                return Fault::Delay(LATE);
+            }
+            ("GET", "")
+                if request.target.contains(UPLOADS_BUCKET)
+                    && plans.last().is_some_and(|at| at.elapsed() < LATE) =>
+            {
+                reads.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        Fault::None
+    };
+    let options = fleet::options(1).agent_env("FRAMEFLEET_CONCURRENCY", 1);
+    let (cloud, caller, _proxies) = with_proxy(options, rule).await?;
+    let id = caller.submit("late.mp4", footage()?, &spec()).await?;
+    // Who planned the video has read much of it; its successor has nothing.
+    fleet::logged(&cloud, "planned").await?.kill()?;
+    cloud.start_agent(&[])?;
+    let ended = caller.ended(&id).await?;
+    ensure!(ended["state"] == "done", "{ended}");
+    cloud.shutdown().await;
+    let (plans, reads) = (asked.lock().expect("no poisoned lock").len(), meanwhile);
+    let reads = reads.load(Ordering::SeqCst);
+    ensure!(reads > 0, "none of {plans} segments was read ahead");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_forgets_everything_in_the_middle_costs_time_and_nothing_else() -> Result<()> {
     let quiet = quiet().await?;
@@ -238,6 +278,12 @@ async fn messages_delivered_twice_at_once_give_one_result() -> Result<()> {
         for segment in 0..3 {
             let tenant = local_cloud::TENANT.parse()?;
             let task = fleet_core::Task::segment(tenant, id.parse()?, 0, segment);
+            // Where the video is read is the plan's to say, whatever a message announces.
+            let wrong = Reads {
+                from: 1 << 40,
+                to: 1,
+            };
+            let task = if copy == 0 { task } else { task.reading(wrong) };
             let name = format!("copy-{copy}-{segment}");
             sqs.send_message()
                 .queue_url(&cloud.queues().tasks)
