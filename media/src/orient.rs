@@ -78,25 +78,85 @@ impl Orientation {
         from: &[u8],
         stride: usize,
         size: usize,
-        (from_width, from_height): (usize, usize),
+        sides: (usize, usize),
         to: &mut [u8],
     ) {
-        let (width, height) = if self.swaps_sides() {
-            (from_height, from_width)
+        let walk = Walk::new(self, stride, size, sides);
+        match size {
+            1 => walk.copy::<1>(from, to),
+            3 => walk.copy::<3>(from, to),
+            4 => walk.copy::<4>(from, to),
+            6 => walk.copy::<6>(from, to),
+            8 => walk.copy::<8>(from, to),
+            _ => unreachable!("no pixel that we make has {size} bytes"),
+        }
+    }
+
+    /// Where a pixel of the turned picture is in the stored one.
+    fn source(self, (x, y): (usize, usize), (width, height): (usize, usize)) -> (usize, usize) {
+        let turned_width = if self.swaps_sides() { height } else { width };
+        let x = if self.mirrored {
+            turned_width - 1 - x
         } else {
-            (from_width, from_height)
+            x
         };
-        for y in 0..height {
-            let row = &mut to[y * width * size..][..width * size];
-            for (x, pixel) in row.chunks_exact_mut(size).enumerate() {
-                let turned_x = if self.mirrored { width - 1 - x } else { x };
-                let (sx, sy) = match self.rotation {
-                    90 => (y, from_height - 1 - turned_x),
-                    180 => (from_width - 1 - turned_x, from_height - 1 - y),
-                    270 => (from_width - 1 - y, turned_x),
-                    _ => (turned_x, y),
-                };
-                pixel.copy_from_slice(&from[sy * stride + sx * size..][..size]);
+        match self.rotation {
+            90 => (y, height - 1 - x),
+            180 => (width - 1 - x, height - 1 - y),
+            270 => (width - 1 - y, x),
+            _ => (x, y),
+        }
+    }
+}
+
+/// How the stored picture is walked through while the turned one is written: by constant steps.
+struct Walk {
+    width: usize,
+    height: usize,
+    origin: usize,
+    /// Bytes from one pixel to the next, to the right and down.
+    right: isize,
+    down: isize,
+}
+
+/// Side of the squares that are turned one by one: their rows stay in the nearest cache.
+const TILE: usize = 32;
+
+impl Walk {
+    fn new(orientation: Orientation, stride: usize, size: usize, sides: (usize, usize)) -> Self {
+        let (width, height) = match orientation.swaps_sides() {
+            true => (sides.1, sides.0),
+            false => sides,
+        };
+        let at = |x: usize, y: usize| {
+            let (x, y) = orientation.source((x, y), sides);
+            y * stride + x * size
+        };
+        let origin = at(0, 0);
+        let step = |to: usize| to as isize - origin as isize;
+        Self {
+            width,
+            height,
+            origin,
+            right: if width > 1 { step(at(1, 0)) } else { 0 },
+            down: if height > 1 { step(at(0, 1)) } else { 0 },
+        }
+    }
+
+    fn copy<const SIZE: usize>(&self, from: &[u8], to: &mut [u8]) {
+        for top in (0..self.height).step_by(TILE) {
+            for left in (0..self.width).step_by(TILE) {
+                let right = (left + TILE).min(self.width);
+                for y in top..(top + TILE).min(self.height) {
+                    let start = self.down * y as isize + self.right * left as isize;
+                    let mut at = self.origin.wrapping_add_signed(start);
+                    let row =
+                        &mut to[(y * self.width + left) * SIZE..(y * self.width + right) * SIZE];
+                    for pixel in row.chunks_exact_mut(SIZE) {
+                        pixel.copy_from_slice(&from[at..at + SIZE]);
+                        at = at.wrapping_add_signed(self.right);
+                    }
+                }
             }
         }
     }
@@ -134,6 +194,37 @@ mod tests {
                 (expected.0, &expected.1[..]),
                 "{m:?}"
             );
+        }
+    }
+
+    /// Pixels of every size, in pictures larger than a tile, one pixel wide and padded.
+    #[test]
+    fn every_pixel_goes_where_it_belongs() {
+        for (rotation, mirrored) in [0, 90, 180, 270]
+            .into_iter()
+            .flat_map(|r| [(r, false), (r, true)])
+        {
+            let orientation = Orientation { rotation, mirrored };
+            for size in [1, 3, 4, 6, 8] {
+                for (width, height) in [(70, 33), (1, 65), (64, 1), (1, 1)] {
+                    let stride = width * size + 5;
+                    // The last row has no padding.
+                    let bytes = stride * (height - 1) + width * size;
+                    let from: Vec<u8> = (0..bytes).map(|i| (i * 7 % 251) as u8).collect();
+                    let mut to = vec![0; width * height * size];
+                    orientation.pixels(&from, stride, size, (width, height), &mut to);
+                    let turned = match orientation.swaps_sides() {
+                        true => (height, width),
+                        false => (width, height),
+                    };
+                    for (i, pixel) in to.chunks(size).enumerate() {
+                        let place = (i % turned.0, i / turned.0);
+                        let (x, y) = orientation.source(place, (width, height));
+                        let stored = &from[y * stride + x * size..][..size];
+                        assert_eq!(pixel, stored, "{orientation:?} {size} {place:?}");
+                    }
+                }
+            }
         }
     }
 

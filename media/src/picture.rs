@@ -128,7 +128,10 @@ impl Painter {
             coding_of(frame),
             rgb,
         )?;
-        let mut picture = self.turned(&scaled, size);
+        let mut picture = match size.crop.is_none() && self.orientation.is_identity() {
+            true => scaled,
+            false => self.turned(&scaled, size),
+        };
         if let Some(transfer) = hdr {
             picture = self.tone_mapped(&picture, transfer);
             let to = match format {

@@ -41,35 +41,58 @@ impl ToneMap {
 
     /// One row: three big-endian 16-bit full-range components in, three bytes out.
     pub fn row(&self, from: &[u8], to: &mut [u8]) {
-        for (from, to) in from.chunks_exact(6).zip(to.chunks_exact_mut(3)) {
-            let light =
-                |i: usize| self.light[usize::from(u16::from_be_bytes([from[i], from[i + 1]]) >> 4)];
-            let wide = [light(0), light(2), light(4)];
-            let rgb = TO_709.map(|m| (m[0] * wide[0] + m[1] * wide[1] + m[2] * wide[2]).max(0.0));
-            let most = rgb[0].max(rgb[1]).max(rgb[2]);
-            let scale = if most > 0.0 {
-                roll_off(most) / most
-            } else {
-                0.0
-            };
-            for (to, v) in to.iter_mut().zip(rgb) {
-                *to = self.srgb[((v * scale).clamp(0.0, 1.0) * 4095.0).round() as usize];
+        for (from, to) in from.chunks(6 * PIXELS).zip(to.chunks_mut(3 * PIXELS)) {
+            self.some(from, to);
+        }
+    }
+
+    /// Tables are looked up before and after, so that compilers turn what is between into vector
+    /// instructions.
+    fn some(&self, from: &[u8], to: &mut [u8]) {
+        let mut light = [[0.0; PIXELS]; 3];
+        for (x, from) in from.chunks_exact(6).enumerate() {
+            for (row, code) in light.iter_mut().zip(from.chunks_exact(2)) {
+                row[x] = self.light[usize::from(u16::from_be_bytes([code[0], code[1]]) >> 4)];
+            }
+        }
+        let index = indices(&light);
+        for (x, to) in to.chunks_exact_mut(3).enumerate() {
+            for (to, row) in to.iter_mut().zip(&index) {
+                *to = self.srgb[usize::from(row[x])];
             }
         }
     }
 }
 
-/// Light relative to reference white to SDR light from 0 to 1. Extended Reinhard on the top half.
-fn roll_off(light: f32) -> f32 {
+/// Pixels that are worked out together.
+const PIXELS: usize = 64;
+
+/// BT.2020 light to places in the table of sRGB bytes, at most 4095.
+fn indices([red, green, blue]: &[[f32; PIXELS]; 3]) -> [[u16; PIXELS]; 3] {
     let linear = decode_srgb(SDR_WHITE);
-    let knee = 0.5;
-    if light <= knee {
-        return light * linear;
+    let mut out = [[0; PIXELS]; 3];
+    for x in 0..PIXELS {
+        let rgb = TO_709.map(|m| (m[0] * red[x] + m[1] * green[x] + m[2] * blue[x]).max(0.0));
+        // Black stays black: nothing divided by something.
+        let most = rgb[0].max(rgb[1]).max(rgb[2]).max(f32::MIN_POSITIVE);
+        let scale = roll_off(most, linear) / most;
+        for (row, v) in out.iter_mut().zip(rgb) {
+            row[x] = ((v * scale).min(1.0) * 4095.0 + 0.5) as i32 as u16;
+        }
     }
+    out
+}
+
+/// Light relative to reference white, which is `linear` on the screen, to SDR light from 0 to 1. Extended
+/// Reinhard on the top half.
+#[inline(always)]
+fn roll_off(light: f32, linear: f32) -> f32 {
+    let knee = 0.5;
     // From the knee on, a curve that starts with the same slope and ends at 1 for the peak.
     let (room, span) = (1.0 - knee * linear, (PEAK - knee) * linear);
-    let x = ((light - knee) * linear).min(span);
-    knee * linear + x * room / (x * (1.0 - room / span) + room)
+    let x = ((light - knee) * linear).max(0.0).min(span);
+    let above = knee * linear + x * room / (x * (1.0 - room / span) + room);
+    if light <= knee { light * linear } else { above }
 }
 
 fn to_light(v: f32, transfer: Transfer) -> f32 {
