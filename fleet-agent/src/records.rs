@@ -25,8 +25,8 @@ impl PlanRecord {
         let entry = |segment: usize| self.plan.segments.get(segment).and_then(|s| s.entry);
         let at = segment as usize;
         Reads {
-            from: entry(at).map_or(0, |entry| entry.position),
-            to: entry(at + 1).map_or(self.source_bytes, |entry| entry.position),
+            from: entry(at).map_or(0, |entry| entry.begins()),
+            to: entry(at + 1).map_or(self.source_bytes, |entry| entry.begins()),
         }
     }
 }

@@ -79,6 +79,7 @@ fuzz_target!(|input: Input| {
         pts,
         seek_ts: pts,
         by_position: false,
+        hidden: None,
     };
     let probe = Probe {
         video: VideoFacts {

@@ -299,6 +299,7 @@ fn land(
         pts,
         seek_ts,
         by_position: false,
+        hidden: None,
     };
     let mut leading = 0;
     if matches!(access.codec, Codec::Hevc { .. }) {

@@ -10,6 +10,7 @@ use crate::entry::Codec;
 use crate::error::{MediaError, RejectReason};
 use crate::fast;
 use crate::ffi;
+use crate::fragments;
 use crate::input::{SharedSource, VideoInput, share};
 use crate::keyscan;
 use crate::plan::{Plan, PlannedSegment};
@@ -169,7 +170,11 @@ fn open(
     // The plan may have come from outside; it cannot name a demuxer that the probe would refuse.
     let format = &plan.video.container;
     sniff::judge_format(format).map_err(|(reason, detail)| MediaError::reject(reason, detail))?;
-    let mut input = VideoInput::open(source.clone(), format)?;
+    let shown = match planned.entry.and_then(|entry| entry.hidden) {
+        Some(hidden) => fragments::hide(source, hidden)?,
+        None => source.clone(),
+    };
+    let mut input = VideoInput::open(shown, format)?;
     match plan.reorder {
         // Nothing else is missing, and the start of the file need not be read for it. But the last
         // frame's duration may be FFmpeg's guess, made from what it decodes there.
@@ -199,6 +204,8 @@ fn enter(input: &mut VideoInput, planned: &PlannedSegment) -> Result<Option<Pack
         ),
     };
     let sought = match entry.by_position {
+        // It is the first that there is.
+        _ if entry.hidden.is_some() => true,
         true => input.seek_byte(entry.position)?,
         false => input.seek(entry.seek_ts)?,
     };

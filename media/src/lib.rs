@@ -21,6 +21,7 @@ mod facts;
 mod fast;
 mod feed;
 mod ffi;
+mod fragments;
 mod input;
 mod keyscan;
 mod mp4;

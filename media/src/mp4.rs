@@ -16,6 +16,8 @@ pub struct Boxes {
     pub encrypted_video: bool,
     /// A track's samples are of several kinds: clips were joined without coding them again.
     pub several_kinds: bool,
+    /// Where the first `moov` box ends.
+    pub header_end: Option<u64>,
 }
 
 const MAX_DEPTH: usize = 12;
@@ -105,6 +107,9 @@ impl Walk<'_> {
             // A box may claim to be longer than what is left: the file was cut.
             let stop = at.saturating_add(size).min(end);
             self.visit(&kind, at + head, stop, depth)?;
+            if &kind == b"moov" && depth == 0 {
+                self.found.header_end.get_or_insert(stop);
+            }
             // Fragments repeat to the end of the file; the first tells all that is needed.
             if self.found.has_index && &kind == b"moof" {
                 return Ok(());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::divide;
 use crate::error::{MediaError, RejectReason};
 use crate::facts::VideoFacts;
+use crate::fragments::Hidden;
 use crate::probe::Probe;
 use crate::request::{Duplicates, Request, Selection};
 use crate::times::{self, Clock, Times};
@@ -89,6 +90,16 @@ pub struct EntryPoint {
     /// The demuxer is sent to `position` instead, in a container without an index.
     #[serde(default)]
     pub by_position: bool,
+    /// Bytes that the demuxer is not shown; it meets the packet first, without being sent anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Hidden>,
+}
+
+impl EntryPoint {
+    /// Where reading begins, the container's own words about the packet included.
+    pub fn begins(&self) -> u64 {
+        self.hidden.map_or(self.position, |hidden| hidden.to)
+    }
 }
 
 /// Half a year. Exact fractions of longer spans may not fit 128 bits.
@@ -164,6 +175,7 @@ mod tests {
             pts,
             seek_ts: pts,
             by_position: false,
+            hidden: None,
         };
         Entry {
             point: point(pts),

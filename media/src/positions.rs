@@ -17,7 +17,7 @@ const SPACING: u64 = 4 << 20;
 /// Small files are worth more places: they are read at once.
 const FEWEST: u64 = 8;
 /// What finding one often takes.
-const EXPECTED_READ: u32 = 512 * 1024;
+pub const EXPECTED_READ: u32 = 512 * 1024;
 /// A GOP longer than this is passed over.
 const MAX_PACKETS: usize = 2_000;
 
@@ -32,18 +32,17 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
             "this codec cannot be entered in the middle exactly",
         ));
     }
-    let limit = search.limit.max(1) as u64;
-    let places = (search.size / SPACING).clamp(FEWEST.min(limit), limit);
+    let places = places(&search);
     let mut found = Found::none("no IDR or CRA picture was found after the first");
-    let place = |n| (u128::from(search.size) * u128::from(n) / u128::from(places)) as u64;
-    let stretches: Vec<Stretch> = (1..places)
-        .map(|n| Stretch {
-            offset: place(n),
+    let stretches: Vec<Stretch> = places
+        .iter()
+        .map(|offset| Stretch {
+            offset: *offset,
             length: EXPECTED_READ,
         })
         .collect();
     input.expect(&stretches);
-    for from in (1..places).map(place) {
+    for from in places {
         let Some(point) = next_entry(input, codec, from)? else {
             continue;
         };
@@ -68,6 +67,14 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         );
     }
     Ok(found)
+}
+
+/// Where to look, spread evenly, without the start of the file.
+pub fn places(search: &Search) -> Vec<u64> {
+    let limit = search.limit.max(1) as u64;
+    let count = (search.size / SPACING).clamp(FEWEST.min(limit), limit);
+    let place = |n| (u128::from(search.size) * u128::from(n) / u128::from(count)) as u64;
+    (1..count).map(place).collect()
 }
 
 fn next_entry(
@@ -109,5 +116,6 @@ fn entry_point(packet: &ffmpeg_next::Packet, codec: Codec) -> Option<EntryPoint>
         pts,
         seek_ts: pts,
         by_position: true,
+        hidden: None,
     })
 }

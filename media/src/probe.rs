@@ -12,6 +12,7 @@ use crate::entries::{self, Found, Search, codec_of};
 use crate::error::{MediaError, RejectReason};
 use crate::facts::{Color, VideoFacts};
 use crate::ffi;
+use crate::fragments;
 use crate::input::{VideoInput, detect, share};
 use crate::mp4;
 use crate::orient::Orientation;
@@ -127,9 +128,12 @@ pub fn probe(mut source: Box<dyn RangeRead>, limits: &ProbeLimits) -> Result<Pro
     };
     let several_kinds = boxes.as_ref().is_some_and(|b| b.several_kinds);
     let found = match boxes {
-        Some(boxes) if boxes.fragmented => Found::none("fragmented MP4 has no complete index"),
         // Their frames push later ones back, and only who begins with them knows by how much.
         _ if first.untimed => Found::none("the first packets have no timestamps"),
+        Some(boxes) if boxes.fragmented => match boxes.header_end {
+            Some(end) if !several_kinds => fragments::find(&input, &source, search, end)?,
+            _ => Found::none("fragmented MP4 has no complete index"),
+        },
         _ => entries::find(&mut input, search)?,
     };
     let estimate = found

@@ -215,6 +215,7 @@ mod tests {
                 pts,
                 seek_ts: pts,
                 by_position: false,
+                hidden: None,
             },
             frames_before: None,
             keyframes_before: 0,
