@@ -17,6 +17,10 @@ pub struct Decoder {
     /// Packets refused, and complaints logged while decoding.
     pub errors: u64,
     pub first_error: Option<String>,
+    /// Frames whose timestamps are not in the order in which the codec shows them. From the first one on
+    /// FFmpeg may go by decoding times, so where decoding began makes a difference.
+    pub misplaced: u64,
+    last_pts: Option<i64>,
     /// It asked for memory that it was not given.
     pub out_of_memory: bool,
     /// What comes out now may show damage: something went wrong since the last good keyframe.
@@ -78,6 +82,8 @@ impl Decoder {
             draining: false,
             errors: 0,
             first_error: None,
+            misplaced: 0,
+            last_pts: None,
             out_of_memory: false,
             suspect: false,
             judge,
@@ -123,6 +129,7 @@ impl Decoder {
                         self.suspect = false;
                     }
                     self.suspect |= damaged;
+                    self.judge_time(&frame);
                     return Some(Decoded { frame, key });
                 }
                 Err(Error::Eof) => return None,
@@ -136,6 +143,16 @@ impl Decoder {
             }
         }
         None
+    }
+
+    fn judge_time(&mut self, frame: &frame::Video) {
+        let Some(pts) = frame.pts() else {
+            return;
+        };
+        let back = self.last_pts.is_some_and(|last| pts <= last);
+        let otherwise = frame.timestamp().is_some_and(|chosen| chosen != pts);
+        self.misplaced += u64::from(back || otherwise);
+        self.last_pts = Some(pts);
     }
 
     /// Whether pictures that no other refers to are left out, from the next packet on.
@@ -156,6 +173,7 @@ impl Decoder {
     /// Forgets everything; the next packet must be a random access point.
     pub fn flush(&mut self) {
         self.video.flush();
+        self.last_pts = None;
         self.draining = false;
     }
 

@@ -61,6 +61,11 @@ impl Codec {
         self != Codec::Other
     }
 
+    /// Whether pictures may be shown in another order than they are coded in.
+    pub fn reorders(self) -> bool {
+        matches!(self, Codec::H264 { .. } | Codec::Hevc { .. })
+    }
+
     /// Whether the decoder can tell, picture by picture, that no other refers to it.
     pub fn marks_unreferenced(self, extradata: &[u8]) -> bool {
         match self {

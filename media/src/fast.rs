@@ -34,7 +34,7 @@ pub fn run(
     first: Option<Packet>,
     sink: Sink,
 ) -> Result<(), Stop> {
-    let mut ahead = Ahead::new(input);
+    let mut ahead = Ahead::new(input)?;
     if let Some(packet) = first {
         ahead.push(packet)?;
     }
@@ -52,7 +52,7 @@ pub fn run(
             ahead.read(input)?;
         };
         if !feed::regular(&ahead.items, group) {
-            return Err(Stop::Irregular);
+            return Err(run.misordered());
         }
         let known = run.known.as_mut().expect("set above");
         known.extend(ahead.items.iter().filter(|i| i.shown).map(|i| i.pts));
@@ -116,6 +116,7 @@ fn check(run: &Run) -> Result<(), Stop> {
     let odd = run.decoder.errors > 0
         || run.timeline.missing > 0
         || run.timeline.backward > 0
+        || run.decoder.misplaced > 0
         // The two VP9 decoders are not known to agree there.
         || (run.resized && run.decoder.is_foreign());
     if odd { Err(Stop::Irregular) } else { Ok(()) }
@@ -167,6 +168,9 @@ struct Ahead {
     skippable: bool,
     /// Tells them where the decoder does not.
     av1: Option<av1::Reader>,
+    /// None: pictures are coded in the order in which they are shown.
+    order: Option<ffi::PictureOrder>,
+    packets_read: i64,
     /// Times of the container's keyframes; empty: no jumping.
     keyframes: Vec<i64>,
     packets: VecDeque<Packet>,
@@ -176,8 +180,16 @@ struct Ahead {
 }
 
 impl Ahead {
-    fn new(input: &mut VideoInput) -> Self {
+    /// Irregular: the order of pictures cannot be told.
+    fn new(input: &mut VideoInput) -> Result<Self, Stop> {
         let access = Access::of(input);
+        let order = match access.codec.reorders() {
+            true => {
+                let order = ffi::PictureOrder::new(&input.input, input.stream);
+                Some(order.ok_or(Stop::Irregular)?)
+            }
+            false => None,
+        };
         let extradata = ffi::extradata(&input.input, input.stream);
         let mut keyframes = Vec::new();
         if input.is_mp4() || input.is_matroska() {
@@ -192,16 +204,18 @@ impl Ahead {
             // A seek to the last cue makes FFmpeg read on to the end of the file.
             keyframes.pop();
         }
-        Self {
+        Ok(Self {
             skippable: access.codec.marks_unreferenced(&extradata),
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
+            order,
+            packets_read: 0,
             access,
             keyframes,
             packets: VecDeque::new(),
             items: Vec::new(),
             bytes: 0,
             ended: false,
-        }
+        })
     }
 
     /// The pts and duration of the video's last frame, once its end was reached.
@@ -241,6 +255,11 @@ impl Ahead {
         if packet.is_corrupt() {
             return Err(Stop::Irregular);
         }
+        self.packets_read += 1;
+        let order = match &mut self.order {
+            Some(order) => order.of(&packet).map(i64::from).ok_or(Stop::Irregular)?,
+            None => self.packets_read,
+        };
         let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
         let shown = !hidden && self.access.codec.is_shown(data);
         self.items.push(Item {
@@ -248,6 +267,7 @@ impl Ahead {
             entry: self.access.is_entry(&packet),
             shown,
             unreferenced: unit.is_some_and(|unit| unit.is_unreferenced()),
+            order,
         });
         self.bytes += data.len();
         self.packets.push_back(packet);

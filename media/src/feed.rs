@@ -13,6 +13,8 @@ pub struct Item {
     pub shown: bool,
     /// It is known that no other picture refers to it.
     pub unreferenced: bool,
+    /// Its place among the pictures from one random access point to the next, by the codec's own word.
+    pub order: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +67,23 @@ pub fn group(window: &[Item], ended: bool, full: bool) -> Option<Group> {
     })
 }
 
-/// Timestamps must be distinct, and later groups must be shown later; else nothing can be foretold.
+/// Timestamps must be distinct and in the order of the pictures, and later groups must be shown later;
+/// else nothing can be foretold.
 pub fn regular(window: &[Item], group: Group) -> bool {
     let mut pts: Vec<i64> = window.iter().filter(|i| i.shown).map(|i| i.pts).collect();
     pts.sort_unstable();
     if pts.windows(2).any(|w| w[0] == w[1]) {
+        return false;
+    }
+    let next = window.iter().skip(1).position(|i| i.entry);
+    let alike = &window[..next.map_or(window.len(), |at| at + 1)];
+    let mut places: Vec<(i64, i64)> = alike
+        .iter()
+        .filter(|i| i.shown)
+        .map(|i| (i.pts, i.order))
+        .collect();
+    places.sort_unstable();
+    if places.windows(2).any(|w| w[0].1 >= w[1].1) {
         return false;
     }
     let own = window[..group.len].iter().filter(|i| i.shown);
@@ -132,15 +146,17 @@ mod tests {
     use super::*;
 
     fn items(text: &str) -> Vec<Item> {
+        let number = |word: &str| {
+            let digits = word.trim_matches(|c: char| !c.is_ascii_digit());
+            digits.parse().unwrap()
+        };
         text.split_whitespace()
             .map(|word| Item {
-                pts: word
-                    .trim_matches(|c: char| !c.is_ascii_digit())
-                    .parse()
-                    .unwrap(),
+                pts: number(word),
                 entry: word.starts_with('K'),
                 shown: !word.ends_with('h'),
                 unreferenced: word.ends_with('u'),
+                order: number(word),
             })
             .collect()
     }
@@ -174,6 +190,7 @@ mod tests {
                 entry: pts == 0,
                 shown: true,
                 unreferenced: false,
+                order: pts,
             })
             .collect();
         assert_eq!(group(&long, false, false), None);
@@ -184,6 +201,25 @@ mod tests {
                 closed: false
             })
         );
+    }
+
+    #[test]
+    fn timestamps_must_be_in_the_order_of_the_pictures() {
+        let judged = |places: &[(i64, i64)]| {
+            let mut window = items("K0 4 2 1 3 K8 6 7 9");
+            for (item, (pts, order)) in window.iter_mut().zip(places) {
+                (item.pts, item.order) = (*pts, *order);
+            }
+            let group = group(&window, false, false).unwrap();
+            regular(&window, group)
+        };
+        assert!(judged(&[(0, 0), (4, 8), (2, 4), (1, 2), (3, 6)]));
+        // As coded, whatever the codec says; one too early; two alike.
+        assert!(!judged(&[(0, 0), (1, 8), (2, 4), (3, 2), (4, 6)]));
+        assert!(!judged(&[(0, 0), (4, 8), (2, 4), (3, 6), (1, 7)]));
+        assert!(!judged(&[(0, 0), (4, 8), (2, 4), (1, 4), (3, 6)]));
+        // The next group counts anew.
+        assert!(judged(&[(0, 0), (4, 8), (2, 4), (1, 2), (3, 6), (8, 0)]));
     }
 
     #[test]

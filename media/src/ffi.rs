@@ -275,6 +275,66 @@ pub fn index(input: &mut Input, stream: usize) -> Vec<IndexEntry> {
     }
 }
 
+/// FFmpeg's parser of H.264 and HEVC packets: in which order their pictures are to be shown.
+pub struct PictureOrder {
+    context: codec::Context,
+    parser: *mut AVCodecParserContext,
+}
+
+impl PictureOrder {
+    /// None: there is no parser for this codec.
+    pub fn new(input: &Input, stream: usize) -> Option<Self> {
+        let parameters = input.stream(stream)?.parameters();
+        let id: AVCodecID = parameters.id().into();
+        let context = codec::Context::from_parameters(parameters).ok()?;
+        // SAFETY: any codec id may be asked for; the answer is null or a parser that is this value's own,
+        // and Drop closes it. Packets hold whole pictures.
+        let parser = unsafe {
+            let parser = av_parser_init(id as c_int);
+            if let Some(parser) = parser.as_mut() {
+                parser.flags |= PARSER_FLAG_COMPLETE_FRAMES;
+            }
+            parser
+        };
+        (!parser.is_null()).then_some(Self { context, parser })
+    }
+
+    /// The picture order count, which begins anew at an IDR picture. None: the parser complained.
+    pub fn of(&mut self, packet: &Packet) -> Option<i32> {
+        // What it says is not about a decoded picture, and so is nobody's else complaint.
+        let before = take_errors();
+        let (mut out, mut size) = (ptr::null_mut(), 0);
+        // SAFETY: parser and context live as long as this value and are used by nobody else; a packet's
+        // data is followed by the padding that parsers want; the output points into the packet and is
+        // not looked at.
+        let order = unsafe {
+            let raw = packet.as_ptr();
+            av_parser_parse2(
+                self.parser,
+                self.context.as_mut_ptr(),
+                &mut out,
+                &mut size,
+                (*raw).data,
+                (*raw).size,
+                (*raw).pts,
+                (*raw).dts,
+                (*raw).pos,
+            );
+            (*self.parser).output_picture_number
+        };
+        let complaints = take_errors();
+        ERRORS.with(|errors| errors.set(before));
+        (complaints == 0).then_some(order)
+    }
+}
+
+impl Drop for PictureOrder {
+    fn drop(&mut self) {
+        // SAFETY: it was made by av_parser_init, is not null, and is closed once.
+        unsafe { av_parser_close(self.parser) }
+    }
+}
+
 /// Whether the container hides the packet's frame, as edit lists do.
 pub fn is_hidden(packet: &Packet) -> bool {
     // SAFETY: reads one field of a live packet.

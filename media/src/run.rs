@@ -73,6 +73,8 @@ pub struct Run<'a> {
     left_out: Option<Placed>,
     /// So many images of this segment were given before this pass.
     pub repeat: u64,
+    /// The first frame that is not this segment's is not the one that the next segment begins with.
+    astray: bool,
     /// A frame was perhaps predicted from ones of another size.
     pub resized: bool,
     previous: Option<Held>,
@@ -112,6 +114,7 @@ impl<'a> Run<'a> {
             known: None,
             left_out: None,
             repeat: 0,
+            astray: false,
             resized: false,
             previous: None,
             painter: Painter::new(image, orientation, sar(plan))?,
@@ -164,6 +167,13 @@ impl<'a> Run<'a> {
         let placed = self.timeline.place(pts, frame.packet().duration);
         let at = self.clock.seconds(placed.rel);
         self.settle(at, sink)?;
+        if let (Some(end), None) = (self.planned.end_rel, &self.known) {
+            let before = self
+                .previous
+                .as_ref()
+                .is_none_or(|held| held.placed.rel < end);
+            self.astray |= before && placed.rel > end;
+        }
         let suspect = self.decoder.suspect;
         let size = (frame.width(), frame.height());
         let before = self.previous.as_ref().map(|held| &held.frame);
@@ -187,6 +197,22 @@ impl<'a> Run<'a> {
             Some(index) => self.emit(Asked { index, time: at }, None, sink),
             None => Ok(()),
         }
+    }
+
+    /// Timestamps contradict the order of pictures, or tell nothing. A segment cannot know then what
+    /// those before it would have made of its times.
+    pub fn misordered(&self) -> Stop {
+        match self.is_part() {
+            true => Stop::Media(MediaError::EntryPoint {
+                detail: "timestamps are not in the order of the pictures".into(),
+            }),
+            false => Stop::Irregular,
+        }
+    }
+
+    /// Not the whole video from its start.
+    fn is_part(&self) -> bool {
+        self.planned.entry.is_some() || self.planned.end_rel.is_some()
     }
 
     /// Of a selection by frame: what joins this segment to its neighbours.
@@ -354,6 +380,11 @@ impl<'a> Run<'a> {
                 self.timeline.backward
             );
             return Err(MediaError::EntryPoint { detail });
+        }
+        if (self.decoder.misplaced > 0 || self.astray)
+            && let Stop::Media(e) = self.misordered()
+        {
+            return Err(e);
         }
         let mut warnings = self.damage(input);
         if self.planned.end_rel.is_none() {

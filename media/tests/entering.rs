@@ -4,9 +4,49 @@
 mod clips;
 #[path = "common/mod.rs"]
 mod common;
+#[path = "common/selections.rs"]
+mod selections;
+
+use std::process::Command;
 
 use clips::clips;
 use common::*;
+use media::{Request, Selection};
+use num_rational::Ratio;
+
+/// Timestamps that are not in the order of the pictures: none for B-frames, and one that is too early.
+/// FFmpeg goes by decoding times from the first one on, so segments must not be decoded each by itself.
+#[test]
+fn misplaced_timestamps_give_the_same_images_in_any_number_of_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    for (clip, name, pts) in [
+        ("h264-gop25.mp4", "none.mp4", "DTS"),
+        ("h264-gop25.mp4", "none.mkv", "DTS"),
+        ("hevc-gop25.mp4", "none-hevc.mp4", "DTS"),
+        ("h264-gop25.mp4", "one.mp4", "if(eq(N,92),PTS-700,PTS)"),
+    ] {
+        let path = folder.path().join(name);
+        let status = Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-i"])
+            .arg(clips().join(clip))
+            .args(["-c", "copy", "-bsf:v"])
+            .arg(format!("setts=pts={}", pts.replace(',', "\\,")))
+            .arg(&path)
+            .status();
+        assert!(status.unwrap().success(), "{name}");
+        let mut requests = selections::requests();
+        for rate in [Ratio::from(1), Ratio::new(30000, 1001), Ratio::new(1, 3)] {
+            requests.push(("fps", Request::new(Selection::Fps(rate))));
+        }
+        let mut replanned = 0;
+        for (what, request) in requests {
+            let row = selections::check(&path, what, &request, &[1, 2, 3, 7]);
+            assert_eq!(row.problem, None, "{name} {what}");
+            replanned += u32::from(row.replanned);
+        }
+        assert!(replanned > 0, "{name} is in order");
+    }
+}
 
 #[test]
 fn fragments_are_shared_out() {
