@@ -112,7 +112,7 @@ impl VideoInput {
             Ok(input) => input,
             Err(e) => return Err(source_error(&slot).unwrap_or_else(|| open_error(format, e))),
         };
-        Ok(Self {
+        let opened = Self {
             input,
             stream: 0,
             reorder: None,
@@ -120,7 +120,10 @@ impl VideoInput {
             damage: None,
             source,
             slot,
-        })
+        };
+        // A demuxer takes an error for the end, and may be content with what it has.
+        opened.check_source()?;
+        Ok(opened)
     }
 
     pub fn find_stream_info(&mut self, max_pixels: u64) -> Result<(), MediaError> {
