@@ -82,15 +82,14 @@ async fn extract(
     row: &Row,
     plan: &Arc<PlanRecord>,
     segment: u32,
-    reader: Opened,
+    opened: Opened,
     drain: &Drain,
 ) -> Result<FragmentRecord, Ended> {
     let started = Instant::now();
     let (tenant, video, generation) = (&row.tenant, &row.video, plan.generation);
     let attempt = uuid::Uuid::new_v4().simple().to_string();
     let key = keys::fragment(tenant, video, generation, segment, &attempt);
-    let stats = reader.stats;
-    let source = reader.source;
+    let Opened { source, stats, .. } = opened;
     let (sender, receiver) = mpsc::channel(4);
     let decoding = {
         let (plan, drain, sandbox) = (plan.clone(), drain.clone(), context.sandbox.clone());

@@ -124,14 +124,7 @@ pub fn find(
         ));
     }
     let places = positions::places(&search);
-    let stretches: Vec<Stretch> = places
-        .iter()
-        .map(|offset| Stretch {
-            offset: *offset,
-            length: positions::EXPECTED_READ,
-        })
-        .collect();
-    input.expect(&stretches);
+    positions::announce(input, &places);
     let mut looks = MOST_LOOKS;
     let mut found = Found::none("no fragment that begins with a random access point was found");
     for (n, place) in places.iter().enumerate() {

@@ -34,14 +34,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
     }
     let places = places(&search);
     let mut found = Found::none("no IDR or CRA picture was found after the first");
-    let stretches: Vec<Stretch> = places
-        .iter()
-        .map(|offset| Stretch {
-            offset: *offset,
-            length: EXPECTED_READ,
-        })
-        .collect();
-    input.expect(&stretches);
+    announce(input, &places);
     for from in places {
         let Some(point) = next_entry(input, codec, from)? else {
             continue;
@@ -75,6 +68,16 @@ pub fn places(search: &Search) -> Vec<u64> {
     let count = (search.size / SPACING).clamp(FEWEST.min(limit), limit);
     let place = |n| (u128::from(search.size) * u128::from(n) / u128::from(count)) as u64;
     (1..count).map(place).collect()
+}
+
+/// That reading will begin at each of them.
+pub fn announce(input: &VideoInput, places: &[u64]) {
+    let stretch = |offset: &u64| Stretch {
+        offset: *offset,
+        length: EXPECTED_READ,
+    };
+    let stretches: Vec<Stretch> = places.iter().map(stretch).collect();
+    input.expect(&stretches);
 }
 
 fn next_entry(

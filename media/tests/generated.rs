@@ -188,7 +188,7 @@ fn selections_are_the_same_in_any_number_of_segments() {
 fn a_cut_that_begins_before_its_time_is_the_same_in_any_number_of_segments() {
     let folder = tempfile::tempdir().expect("make a folder");
     let cut = folder.path().join("cut.mkv");
-    let status = std::process::Command::new("ffmpeg")
+    let status = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-ss", "1.3", "-i"])
         .arg(clips().join("h264-gop25.mp4"))
         .args(["-c", "copy", "-avoid_negative_ts", "disabled"])
@@ -328,50 +328,6 @@ fn a_source_is_told_of_each_keyframe_before_it_is_looked_at() {
             assert!(told.iter().any(inside), "{name}: {at} is not in {told:?}");
         }
     }
-}
-
-/// The second clip says nothing of its colours, so they stay those of the first: also for a worker
-/// that never sees the first.
-#[test]
-fn clips_joined_without_coding_keep_their_colours_in_any_segment() {
-    let folder = tempfile::tempdir().unwrap();
-    let ffmpeg = |arguments: &[&str], out: &str| {
-        let status = Command::new("ffmpeg")
-            .args(["-v", "error", "-nostdin", "-y"])
-            .args(arguments)
-            .arg(folder.path().join(out))
-            .status();
-        assert!(status.unwrap().success(), "{out}");
-    };
-    let source = [
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=s=320x180:r=25:d=4,format=yuv420p",
-    ];
-    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"];
-    let plain = [&source[..], &coded].concat();
-    let tagged = [
-        &plain[..],
-        &["-x264-params", "fullrange=on:colormatrix=bt709"],
-    ]
-    .concat();
-    ffmpeg(&tagged, "first.mp4");
-    ffmpeg(&plain, "second.mp4");
-    let list = folder.path().join("list.txt");
-    std::fs::write(&list, "file first.mp4\nfile second.mp4\n").unwrap();
-    let join = ["-f", "concat", "-i", list.to_str().unwrap(), "-c", "copy"];
-    ffmpeg(&join, "joined.mp4");
-    let path = folder.path().join("joined.mp4");
-    let probed = probe_file(&path).unwrap();
-    let take = |n| {
-        let (got, plan, _) = run_forced(&path, &probed, &one_a_second(), n).unwrap();
-        assert_eq!(plan.segments.len(), n);
-        got.images.into_iter().map(|i| i.data).collect::<Vec<_>>()
-    };
-    let whole = take(1);
-    assert_eq!(whole.len(), 8);
-    assert!(whole == take(4), "segments have other colours");
 }
 
 #[test]
