@@ -77,6 +77,14 @@ fn is_json(value: &http::HeaderValue) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take a list's items for an object's fields, and none for a body of defaults.
+    let is_list = bytes.trim_ascii_start().starts_with(b"[");
+    if is_list && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
+        return Err(Problem::new(
+            Kind::InvalidRequest,
+            "The body is a list; send a JSON object.",
+        ));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -102,4 +110,23 @@ fn not_json(error: &serde_json::Error) -> Problem {
         Kind::InvalidJson,
         format!("The body cannot be read as JSON: {error}."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upload::UploadRequest;
+
+    #[test]
+    fn a_body_is_an_object_and_no_list() {
+        let kind = |body: &str| {
+            parse::<UploadRequest>(body.as_bytes())
+                .err()
+                .map(|p| p.kind)
+        };
+        assert_eq!(kind("{}"), None);
+        assert_eq!(kind("[]"), Some(Kind::InvalidRequest));
+        assert_eq!(kind(" [null]"), Some(Kind::InvalidRequest));
+        assert_eq!(kind("[}"), Some(Kind::InvalidJson));
+    }
 }
