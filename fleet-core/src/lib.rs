@@ -10,6 +10,7 @@ pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod manifest;
+pub mod object;
 pub mod rational;
 pub mod scaling;
 pub mod spec;

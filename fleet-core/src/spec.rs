@@ -3,14 +3,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::object;
 use crate::rational::Rational;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExtractSpec {
     pub select: Select,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub range: Option<TimeRange>,
+    #[serde(deserialize_with = "object::object")]
     pub image: ImageSpec,
     pub naming: Naming,
     pub duplicates: Duplicates,
@@ -33,7 +38,7 @@ pub enum Select {
     /// Every frame that can be decoded on its own.
     Keyframes(True),
     /// The first frame of each scene.
-    Scenes(Scenes),
+    Scenes(#[serde(deserialize_with = "object::object")] Scenes),
     All(True),
 }
 
@@ -225,6 +230,10 @@ mod tests {
             r#"{"selekt":{"fps":1}}"#,
             r#"{"image":{"format":"tiff"}}"#,
             r#"{"range":{"begin":1}}"#,
+            // A list is not an object, though its items would fit the fields.
+            r#"{"range":[1,2]}"#,
+            r#"{"image":[]}"#,
+            r#"{"select":{"scenes":["1/3"]}}"#,
         ] {
             assert!(serde_json::from_str::<ExtractSpec>(json).is_err(), "{json}");
         }

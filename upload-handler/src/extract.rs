@@ -4,6 +4,7 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use fleet_core::VideoId;
+use fleet_core::object::Object;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -77,16 +78,8 @@ fn is_json(value: &http::HeaderValue) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Serde would take a list's items for an object's fields, and none for a body of defaults.
-    let is_list = bytes.trim_ascii_start().starts_with(b"[");
-    if is_list && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
-        return Err(Problem::new(
-            Kind::InvalidRequest,
-            "The body is a list; send a JSON object.",
-        ));
-    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let Object(parsed) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         // serde_json calls some wrong shapes, such as an empty choice, a matter of syntax.
@@ -127,6 +120,6 @@ mod tests {
         assert_eq!(kind("{}"), None);
         assert_eq!(kind("[]"), Some(Kind::InvalidRequest));
         assert_eq!(kind(" [null]"), Some(Kind::InvalidRequest));
-        assert_eq!(kind("[}"), Some(Kind::InvalidJson));
+        assert_eq!(kind("{]"), Some(Kind::InvalidJson));
     }
 }

@@ -27,7 +27,7 @@ pub struct Registration {
     size: u64,
     #[serde(default)]
     sha256: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "fleet_core::object::object")]
     extract: ExtractSpec,
 }
 
