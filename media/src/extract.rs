@@ -13,6 +13,7 @@ use crate::ffi;
 use crate::fragments;
 use crate::input::{SharedSource, VideoInput, share};
 use crate::keyscan;
+use crate::plain;
 use crate::plan::{Plan, PlannedSegment};
 use crate::request::{ImageOptions, Selection};
 use crate::run::{MAX_PIXELS, Run, Sink, Stop};
@@ -125,7 +126,7 @@ pub fn extract(
     if plan.request.selection == Selection::Keyframes && marks {
         run.decoder.keyframes_only();
     }
-    run.plain(&mut input, first, sink)?;
+    plain::run(&mut run, &mut input, first, sink)?;
     run.finish(&input, sink)
 }
 

@@ -15,6 +15,7 @@ use crate::entry::Codec;
 use crate::feed::{self, Item, Use};
 use crate::ffi;
 use crate::input::VideoInput;
+use crate::mend::Mender;
 use crate::run::{MAX_PIXELS, Run, Sink, Stop};
 use crate::select::Chooser;
 
@@ -34,10 +35,7 @@ pub fn run(
     first: Option<Packet>,
     sink: Sink,
 ) -> Result<(), Stop> {
-    let mut ahead = Ahead::new(input)?;
-    if let Some(packet) = first {
-        ahead.push(packet)?;
-    }
+    let mut ahead = Ahead::new(input, first)?;
     run.known = Some(BTreeSet::new());
     // Only here: whatever libvpx may do otherwise than FFmpeg's own decoder is left to the plain pass.
     let vp9 = ahead.access.codec == Codec::Vp9 && run.plan.video.pixel_format == "yuv420p";
@@ -51,6 +49,7 @@ pub fn run(
             }
             ahead.read(input)?;
         };
+        run.mended = ahead.packets.count;
         if !feed::regular(&ahead.items, group) {
             return Err(run.misordered());
         }
@@ -144,7 +143,8 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
         && packet.pts().is_some_and(|pts| pts > here && pts <= target)
         && ahead.access.is_entry(&packet)
     {
-        return ahead.restart(packet);
+        ahead.restart(packet);
+        return Ok(());
     }
     // The index promised what is not there: go back, and never trust it again.
     ahead.keyframes.clear();
@@ -154,7 +154,10 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     // Some seeks land earlier than they could (FFmpeg's, before a CRA picture).
     for _ in 0..MAX_PACKETS {
         match input.next_packet()? {
-            Some(packet) if packet.pts() == Some(here) => return ahead.restart(packet),
+            Some(packet) if packet.pts() == Some(here) => {
+                ahead.restart(packet);
+                return Ok(());
+            }
             Some(_) => {}
             None => break,
         }
@@ -170,10 +173,11 @@ struct Ahead {
     av1: Option<av1::Reader>,
     /// None: pictures are coded in the order in which they are shown.
     order: Option<ffi::PictureOrder>,
+    packets: Mender,
     packets_read: i64,
     /// Times of the container's keyframes; empty: no jumping.
     keyframes: Vec<i64>,
-    packets: VecDeque<Packet>,
+    window: VecDeque<Packet>,
     items: Vec<Item>,
     bytes: usize,
     ended: bool,
@@ -181,7 +185,7 @@ struct Ahead {
 
 impl Ahead {
     /// Irregular: the order of pictures cannot be told.
-    fn new(input: &mut VideoInput) -> Result<Self, Stop> {
+    fn new(input: &mut VideoInput, first: Option<Packet>) -> Result<Self, Stop> {
         let access = Access::of(input);
         let order = match access.codec.reorders() {
             true => {
@@ -208,10 +212,11 @@ impl Ahead {
             skippable: access.codec.marks_unreferenced(&extradata),
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
             order,
+            packets: Mender::new(input, first),
             packets_read: 0,
             access,
             keyframes,
-            packets: VecDeque::new(),
+            window: VecDeque::new(),
             items: Vec::new(),
             bytes: 0,
             ended: false,
@@ -220,14 +225,14 @@ impl Ahead {
 
     /// The pts and duration of the video's last frame, once its end was reached.
     fn last(&self) -> Option<(i64, i64)> {
-        let read = self.items.iter().zip(&self.packets);
+        let read = self.items.iter().zip(&self.window);
         let shown = read.filter(|(item, _)| self.ended && item.shown);
         let last = shown.max_by_key(|(item, _)| item.pts)?;
         Some((last.0.pts, last.1.duration()))
     }
 
     fn is_full(&self) -> bool {
-        self.packets.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
+        self.window.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
     }
 
     fn can_jump(&self, read: i64, target: i64) -> bool {
@@ -236,7 +241,9 @@ impl Ahead {
     }
 
     fn read(&mut self, input: &mut VideoInput) -> Result<(), Stop> {
-        match input.next_packet()? {
+        match self.packets.next(input)? {
+            // Nothing before it tells where it belongs.
+            Some(_) if self.packets.lost => Err(Stop::Irregular),
             Some(packet) => self.push(packet),
             None if input.damage.is_some() => Err(Stop::Irregular),
             None => {
@@ -270,13 +277,13 @@ impl Ahead {
             order,
         });
         self.bytes += data.len();
-        self.packets.push_back(packet);
+        self.window.push_back(packet);
         Ok(())
     }
 
     fn pop(&mut self) -> Packet {
         let packet = self
-            .packets
+            .window
             .pop_front()
             .expect("a group is no longer than the window");
         self.bytes -= packet.size();
@@ -284,11 +291,11 @@ impl Ahead {
         packet
     }
 
-    fn restart(&mut self, packet: Packet) -> Result<(), Stop> {
-        self.packets.clear();
+    fn restart(&mut self, packet: Packet) {
+        self.packets.restart(packet);
+        self.window.clear();
         self.items.clear();
         self.bytes = 0;
         self.ended = false;
-        self.push(packet)
     }
 }

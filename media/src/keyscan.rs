@@ -10,6 +10,7 @@ use ffmpeg_next::Packet;
 use crate::entries::codec_of;
 use crate::entry::{Codec, Standing};
 use crate::input::VideoInput;
+use crate::mend::Mender;
 use crate::request::Selection;
 use crate::run::{Run, Sink, Stop};
 
@@ -32,12 +33,14 @@ pub fn run(
     sink: Sink,
 ) -> Result<(), Stop> {
     let codec = codec_of(input);
-    let mut packet = first;
+    let mut packets = Mender::new(input, first);
     loop {
-        if packet.is_none() {
-            packet = input.next_packet()?;
+        let packet = packets.next(input)?;
+        run.mended = packets.count;
+        if packets.lost && run.is_part() {
+            return Err(run.misordered());
         }
-        let Some(now) = packet.take() else {
+        let Some(now) = packet else {
             if input.damage.is_some() || run.outcome.frames_decoded == 0 {
                 return Err(Stop::Irregular);
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use ffmpeg_next::{Packet, frame};
+use ffmpeg_next::frame;
 use md5::{Digest, Md5};
 
 use crate::decode::{Decoded, Decoder, Prefer};
@@ -77,6 +77,8 @@ pub struct Run<'a> {
     astray: bool,
     /// A frame was perhaps predicted from ones of another size.
     pub resized: bool,
+    /// So many timestamps were out of line.
+    pub mended: u64,
     previous: Option<Held>,
     painter: Painter,
     image: &'a ImageOptions,
@@ -116,38 +118,13 @@ impl<'a> Run<'a> {
             repeat: 0,
             astray: false,
             resized: false,
+            mended: 0,
             previous: None,
             painter: Painter::new(image, orientation, sar(plan))?,
             image,
             scene: SceneScore::default(),
             suspects: None,
         })
-    }
-
-    /// Decodes everything until the selection has all it wants, or the end.
-    pub fn plain(
-        &mut self,
-        input: &mut VideoInput,
-        first: Option<Packet>,
-        sink: Sink,
-    ) -> Result<(), MediaError> {
-        let mut packet = first;
-        loop {
-            if packet.is_none() {
-                packet = input.next_packet()?;
-            }
-            self.decoder.send(packet.as_ref());
-            match self.receive(sink) {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(Stop::Media(e)) => return Err(e),
-                Err(Stop::Irregular) => unreachable!("a plain pass foretells nothing"),
-            }
-            if packet.take().is_none() {
-                self.reached_end = true;
-                return Ok(());
-            }
-        }
     }
 
     /// Takes all frames the decoder has; true: nothing more is wanted.
@@ -211,7 +188,7 @@ impl<'a> Run<'a> {
     }
 
     /// Not the whole video from its start.
-    fn is_part(&self) -> bool {
+    pub fn is_part(&self) -> bool {
         self.planned.entry.is_some() || self.planned.end_rel.is_some()
     }
 
@@ -412,6 +389,12 @@ impl<'a> Run<'a> {
             out.push(format!(
                 "{} frames have no timestamp and follow their predecessor",
                 timeline.missing
+            ));
+        }
+        if self.mended > 0 {
+            out.push(format!(
+                "{} timestamps are out of line; those frames stand between their neighbours",
+                self.mended
             ));
         }
         if timeline.backward > 0 {

@@ -7,12 +7,14 @@ mod common;
 #[path = "common/selections.rs"]
 mod selections;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clips::clips;
 use common::*;
-use media::{Request, Selection};
+use media::{ExtractedImage, Request, Selection};
 use num_rational::Ratio;
+use tempfile::TempDir;
 
 /// Timestamps that are not in the order of the pictures: none for B-frames, and one that is too early.
 /// FFmpeg goes by decoding times from the first one on, so segments must not be decoded each by itself.
@@ -25,27 +27,73 @@ fn misplaced_timestamps_give_the_same_images_in_any_number_of_segments() {
         ("hevc-gop25.mp4", "none-hevc.mp4", "DTS"),
         ("h264-gop25.mp4", "one.mp4", "if(eq(N,92),PTS-700,PTS)"),
     ] {
-        let path = folder.path().join(name);
-        let status = Command::new("ffmpeg")
-            .args(["-v", "error", "-nostdin", "-i"])
-            .arg(clips().join(clip))
-            .args(["-c", "copy", "-bsf:v"])
-            .arg(format!("setts=pts={}", pts.replace(',', "\\,")))
-            .arg(&path)
-            .status();
-        assert!(status.unwrap().success(), "{name}");
-        let mut requests = selections::requests();
-        for rate in [Ratio::from(1), Ratio::new(30000, 1001), Ratio::new(1, 3)] {
-            requests.push(("fps", Request::new(Selection::Fps(rate))));
-        }
+        let path = bent(&folder, clip, name, pts);
         let mut replanned = 0;
-        for (what, request) in requests {
+        for (what, request) in requests() {
             let row = selections::check(&path, what, &request, &[1, 2, 3, 7]);
             assert_eq!(row.problem, None, "{name} {what}");
             replanned += u32::from(row.replanned);
         }
         assert!(replanned > 0, "{name} is in order");
     }
+}
+
+/// One frame, or a few, say that they are shown somewhere else. In codecs that show pictures in the order
+/// of coding their neighbours tell where they belong, and every image is as if nothing had been wrong.
+#[test]
+fn timestamps_out_of_line_move_no_other_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    for (clip, name, pts) in [
+        ("vp9.webm", "late.webm", "if(eq(N,10),PTS+2000,PTS)"),
+        ("vp9.webm", "late-key.webm", "if(eq(N,60),PTS+1000,PTS)"),
+        ("vp9.webm", "four.mkv", "if(between(N,40,43),PTS+1500,PTS)"),
+        ("av1.webm", "late.mkv", "if(eq(N,46),PTS+700,PTS)"),
+    ] {
+        let (straight, path) = (clips().join(clip), bent(&folder, clip, name, pts));
+        for (what, request) in requests() {
+            let row = selections::check(&path, what, &request, &[1, 2, 3, 7]);
+            assert_eq!(row.problem, None, "{name} {what}");
+            let images = |path: &Path| {
+                let probed = probe_file(path).unwrap();
+                let (got, _, _) = run_forced(path, &probed, &request, 1).unwrap();
+                got.images
+            };
+            let (got, expected) = (images(&path), images(&straight));
+            assert_eq!(got.len(), expected.len(), "{name} {what}");
+            for (got, expected) in got.iter().zip(&expected) {
+                let seen = |i: &ExtractedImage| (i.index, i.time, i.frame_md5.clone());
+                assert_eq!(seen(got), seen(expected), "{name} {what}");
+            }
+        }
+        let probed = probe_file(&path).unwrap();
+        let all = Request::new(Selection::All);
+        let (got, _, _) = run_forced(&path, &probed, &all, 1).unwrap();
+        assert!(
+            got.warnings.iter().any(|w| w.contains("out of line")),
+            "{name}: {:?}",
+            got.warnings
+        );
+    }
+}
+
+fn requests() -> Vec<(&'static str, Request)> {
+    let rates = [Ratio::from(1), Ratio::new(30000, 1001), Ratio::new(1, 3)];
+    let by_rate = rates.map(|rate| ("fps", Request::new(Selection::Fps(rate))));
+    selections::requests().into_iter().chain(by_rate).collect()
+}
+
+/// A clip with other timestamps.
+fn bent(folder: &TempDir, clip: &str, name: &str, pts: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    let status = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(clips().join(clip))
+        .args(["-c", "copy", "-bsf:v"])
+        .arg(format!("setts=pts={}", pts.replace(',', "\\,")))
+        .arg(&path)
+        .status();
+    assert!(status.unwrap().success(), "{name}");
+    path
 }
 
 #[test]
