@@ -94,6 +94,10 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         found.division = "one segment: the index is not in order of time".into();
         return Ok(found);
     }
+    if input.is_matroska() && clock_goes_back(&index) {
+        found.division = "one segment: keyframes are not in order of time".into();
+        return Ok(found);
+    }
     let tail = index.len().checked_sub(1).map(|last| match input.is_mp4() {
         true => last.saturating_sub(TAIL_PACKETS),
         false => last,
@@ -222,6 +226,11 @@ struct Keyframe {
     target: i64,
     /// Its bytes, as far as the index tells.
     stretch: Stretch,
+}
+
+/// FFmpeg sorts an index by time; in a file whose clock only goes on, that is the order of bytes.
+pub fn clock_goes_back(index: &[ffi::IndexEntry]) -> bool {
+    index.windows(2).any(|w| w[0].position > w[1].position)
 }
 
 /// Each keyframe after the first.

@@ -1,7 +1,7 @@
 //! Is this packet a true random access point? Judged by the codec's own bits, because containers
 //! mark pictures as keyframes that refer to what came before. Pure.
 
-use crate::av1;
+use crate::{av1, mjpeg};
 
 /// How a codec's packets are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub enum Codec {
     Vp8,
     Vp9,
     Av1,
+    Mjpeg,
     /// Every picture stands alone.
     Intra,
     /// Cannot be entered in the middle exactly, as far as we know.
@@ -50,9 +51,9 @@ impl Codec {
             "vp8" => Codec::Vp8,
             "vp9" => Codec::Vp9,
             "av1" => Codec::Av1,
-            "mjpeg" | "prores" | "dnxhd" | "cfhd" | "huffyuv" | "ffvhuff" | "utvideo" | "png" => {
-                Codec::Intra
-            }
+            "mjpeg" => Codec::Mjpeg,
+            // Not CineForm: its pictures may come in pairs.
+            "prores" | "dnxhd" | "huffyuv" | "ffvhuff" | "utvideo" | "png" => Codec::Intra,
             _ => Codec::Other,
         }
     }
@@ -75,7 +76,7 @@ impl Codec {
                 length_size > 0 && extradata.get(21).is_some_and(|b| (b >> 3) & 7 <= 1)
             }
             Codec::Vp8 | Codec::Vp9 => true,
-            Codec::Av1 | Codec::Intra | Codec::Other => false,
+            Codec::Av1 | Codec::Mjpeg | Codec::Intra | Codec::Other => false,
         }
     }
 
@@ -128,9 +129,15 @@ impl Codec {
             Codec::Vp8 => data.first().is_some_and(|b| b & 1 == 0),
             Codec::Vp9 => vp9_key(data),
             Codec::Av1 => av1_unit(data).is_some_and(|unit| unit.is_entry()),
+            Codec::Mjpeg => mjpeg::stands_alone(data),
             Codec::Intra => true,
             Codec::Other => false,
         }
+    }
+
+    /// No picture is made of others.
+    pub fn is_intra(self) -> bool {
+        matches!(self, Codec::Mjpeg | Codec::Intra)
     }
 }
 

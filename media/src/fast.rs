@@ -10,7 +10,7 @@ use ffmpeg_next::Packet;
 use crate::access::Access;
 use crate::av1;
 use crate::decode::{Decoder, Prefer};
-use crate::entries::codec_of;
+use crate::entries::{clock_goes_back, codec_of};
 use crate::entry::Codec;
 use crate::feed::{self, Item, Use};
 use crate::ffi;
@@ -25,8 +25,7 @@ const MAX_BYTES: usize = 64 << 20;
 
 /// Selections by time, in codecs whose random access points we can tell.
 pub fn applies(run: &Run, input: &VideoInput) -> bool {
-    let codec = codec_of(input);
-    matches!(run.chooser, Chooser::Times(_)) && codec.divisible() && codec != Codec::Intra
+    matches!(run.chooser, Chooser::Times(_)) && codec_of(input).divisible()
 }
 
 pub fn run(
@@ -35,7 +34,7 @@ pub fn run(
     first: Option<Packet>,
     sink: Sink,
 ) -> Result<(), Stop> {
-    let mut ahead = Ahead::new(input, first)?;
+    let mut ahead = Ahead::new(input, first, run.plan.segments.len() > 1)?;
     run.known = Some(BTreeSet::new());
     // Only here: whatever libvpx may do otherwise than FFmpeg's own decoder is left to the plain pass.
     let vp9 = ahead.access.codec == Codec::Vp9 && run.plan.video.pixel_format == "yuv420p";
@@ -135,6 +134,13 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
         .saturating_add(run.clock.ticks(asked.time));
     let here = ahead.items[0].pts;
     let read = ahead.items.iter().map(|i| i.pts).max().unwrap_or(here);
+    if ahead.unread_index && read < target {
+        // Matroska's cues are read on the first seek.
+        ahead.unread_index = false;
+        go_back(input, ahead, here)?;
+        ahead.keyframes = keyframes(input);
+        return Ok(());
+    }
     if !ahead.can_jump(read, target) {
         return Ok(());
     }
@@ -148,6 +154,10 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     }
     // The index promised what is not there: go back, and never trust it again.
     ahead.keyframes.clear();
+    go_back(input, ahead, here)
+}
+
+fn go_back(input: &mut VideoInput, ahead: &mut Ahead, here: i64) -> Result<(), Stop> {
     if !input.seek(here)? {
         return Err(Stop::Irregular);
     }
@@ -165,6 +175,25 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     Err(Stop::Irregular)
 }
 
+/// Times at which the container says that decoding can begin; none: it is not to be asked.
+fn keyframes(input: &mut VideoInput) -> Vec<i64> {
+    if !(input.is_mp4() || input.is_matroska()) {
+        return Vec::new();
+    }
+    let index = ffi::index(&mut input.input, input.stream);
+    if input.is_matroska() && clock_goes_back(&index) {
+        return Vec::new();
+    }
+    let marked = index.iter().filter(|e| e.keyframe && !e.discard);
+    let mut times: Vec<i64> = marked.map(|e| e.timestamp).collect();
+    times.sort_unstable();
+    if input.is_matroska() {
+        // A seek to the last cue makes FFmpeg read on to the end of the file.
+        times.pop();
+    }
+    times
+}
+
 struct Ahead {
     access: Access,
     /// The decoder can tell unreferenced pictures from their own bits.
@@ -177,6 +206,8 @@ struct Ahead {
     packets_read: i64,
     /// Times of the container's keyframes; empty: no jumping.
     keyframes: Vec<i64>,
+    /// There is one, though, that was not read yet.
+    unread_index: bool,
     window: VecDeque<Packet>,
     items: Vec<Item>,
     bytes: usize,
@@ -185,7 +216,9 @@ struct Ahead {
 
 impl Ahead {
     /// Irregular: the order of pictures cannot be told.
-    fn new(input: &mut VideoInput, first: Option<Packet>) -> Result<Self, Stop> {
+    fn new(input: &mut VideoInput, first: Option<Packet>, divided: bool) -> Result<Self, Stop> {
+        // Without cues FFmpeg would look for them to the end of the file; who divides has seen some.
+        let unread_index = input.is_matroska() && divided && first.is_none();
         let access = Access::of(input);
         let order = match access.codec.reorders() {
             true => {
@@ -195,19 +228,6 @@ impl Ahead {
             false => None,
         };
         let extradata = ffi::extradata(&input.input, input.stream);
-        let mut keyframes = Vec::new();
-        if input.is_mp4() || input.is_matroska() {
-            let index = ffi::index(&mut input.input, input.stream);
-            keyframes = index
-                .iter()
-                .filter(|e| e.keyframe && !e.discard)
-                .map(|e| e.timestamp)
-                .collect();
-        }
-        if input.is_matroska() {
-            // A seek to the last cue makes FFmpeg read on to the end of the file.
-            keyframes.pop();
-        }
         Ok(Self {
             skippable: access.codec.marks_unreferenced(&extradata),
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
@@ -215,7 +235,8 @@ impl Ahead {
             packets: Mender::new(input, first),
             packets_read: 0,
             access,
-            keyframes,
+            keyframes: keyframes(input),
+            unread_index,
             window: VecDeque::new(),
             items: Vec::new(),
             bytes: 0,
@@ -236,7 +257,8 @@ impl Ahead {
     }
 
     fn can_jump(&self, read: i64, target: i64) -> bool {
-        self.keyframes.iter().any(|k| *k > read && *k <= target)
+        let next = self.keyframes.partition_point(|k| *k <= read);
+        self.keyframes.get(next).is_some_and(|next| *next <= target)
             && self.keyframes.last().is_some_and(|last| *last > target)
     }
 

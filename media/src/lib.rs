@@ -25,6 +25,7 @@ mod fragments;
 mod input;
 mod keyscan;
 mod mend;
+mod mjpeg;
 mod mp4;
 mod orient;
 mod picture;

@@ -14,6 +14,8 @@ use crate::input::VideoInput;
 /// So many packets are looked at to see whether a timestamp comes back to the line. A clock that stays
 /// away for longer has jumped.
 const LOOKAHEAD: usize = 16;
+/// The same where each picture is large, and most are never read.
+const LOOKAHEAD_INTRA: usize = 3;
 
 /// Where a frame belongs: `pts` of the frames from it on, `before` that of its predecessor. None: where
 /// it says.
@@ -70,7 +72,11 @@ impl Mender {
     }
 
     pub fn next(&mut self, input: &mut VideoInput) -> Result<Option<Packet>, MediaError> {
-        let ahead = if self.access.is_some() { LOOKAHEAD } else { 0 };
+        let ahead = match self.access {
+            Some(access) if access.codec.is_intra() => LOOKAHEAD_INTRA,
+            Some(_) => LOOKAHEAD,
+            None => 0,
+        };
         while !self.ended && self.window.len() <= ahead {
             match input.next_packet()? {
                 Some(packet) => self.window.push_back(packet),

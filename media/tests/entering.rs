@@ -7,12 +7,17 @@ mod common;
 #[path = "common/selections.rs"]
 mod selections;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clips::clips;
 use common::*;
-use media::{ExtractedImage, Request, Selection};
+use media::{
+    ExtractedImage, FileSource, PlanOptions, RangeRead, Request, Selection, extract, plan,
+};
 use num_rational::Ratio;
 use tempfile::TempDir;
 
@@ -94,6 +99,47 @@ fn bent(folder: &TempDir, clip: &str, name: &str, pts: &str) -> PathBuf {
         .status();
     assert!(status.unwrap().success(), "{name}");
     path
+}
+
+/// Where each picture stands alone, only the wanted ones are decoded, and hardly more are read.
+#[test]
+fn of_single_pictures_only_the_wanted_are_read_and_decoded() {
+    for clip in ["prores.mov", "mjpeg.mkv"] {
+        let path = clips().join(clip);
+        let probed = probe_file(&path).unwrap();
+        let two = PlanOptions {
+            forced_segments: Some(2),
+            ..PlanOptions::default()
+        };
+        let divided = plan(&probed, &one_a_second(), &two).unwrap();
+        let read = Arc::new(AtomicU64::new(0));
+        let (mut images, mut decoded) = (0, 0);
+        for segment in 0..2 {
+            let source = Box::new(Tallied(open(&path), Arc::clone(&read)));
+            let outcome = extract(source, &divided, segment, &with_md5(), &mut |_| Ok(()));
+            let outcome = outcome.unwrap();
+            images += outcome.images;
+            decoded += outcome.frames_decoded;
+        }
+        assert_eq!((images, decoded), (4, 4), "{clip}");
+        let (read, size) = (read.load(Ordering::Relaxed), path.metadata().unwrap().len());
+        assert!(read < size * 2 / 3, "{clip}: {read} of {size} bytes");
+    }
+}
+
+/// How many bytes were read, whatever of them was looked at.
+struct Tallied(Box<FileSource>, Arc<AtomicU64>);
+
+impl RangeRead for Tallied {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read_at(offset, buf)?;
+        self.1.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 #[test]
