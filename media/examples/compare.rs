@@ -54,6 +54,7 @@ fn against_ffmpeg(path: &Path, request: &Request) -> Option<String> {
         }
         Selection::Fps(rate) => format!("setpts=PTS-STARTPTS,fps={rate}:round=up"),
         Selection::All => "null".to_owned(),
+        Selection::EveryNth(nth) => format!("select='not(mod(n,{nth}))'"),
         _ => return None,
     };
     let probed = common::probe_file(path).ok()?;

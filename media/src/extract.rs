@@ -95,10 +95,19 @@ pub fn extract(
             // images already given, which were checked one by one.
             Err(Stop::Irregular) => {
                 outcome = run.outcome.clone();
-                let chooser = run.chooser;
+                let chooser = match run.chooser {
+                    Chooser::Times(picker) => Chooser::Times(picker),
+                    Chooser::Frames(_) => {
+                        outcome.frames = 0;
+                        choose()?
+                    }
+                };
                 drop(run.decoder);
                 (input, first) = start(&source, plan, planned)?;
                 run = Run::new(&input, plan, planned, chooser, image)?;
+                if let Chooser::Frames(_) = run.chooser {
+                    run.repeat = outcome.images;
+                }
             }
         }
     }

@@ -3,29 +3,30 @@
 //! Nothing here may change an image. Each answer is checked against the timestamps of all packets
 //! seen, and whatever is not as foretold ends the pass as irregular; the plain pass then takes over.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use ffmpeg_next::Packet;
 
-use crate::access::Access;
-use crate::av1;
+use crate::ahead::{Ahead, MAX_PACKETS, keyframes};
 use crate::decode::{Decoder, Prefer};
-use crate::entries::{clock_goes_back, codec_of};
+use crate::entries::codec_of;
 use crate::entry::Codec;
-use crate::feed::{self, Item, Use};
-use crate::ffi;
+use crate::feed::{self, Use};
 use crate::input::VideoInput;
-use crate::mend::Mender;
+use crate::numbers::Numbers;
+use crate::request::Selection;
 use crate::run::{MAX_PIXELS, Run, Sink, Stop};
 use crate::select::Chooser;
 
-/// Bounds on what is read ahead.
-const MAX_PACKETS: usize = 600;
-const MAX_BYTES: usize = 64 << 20;
-
-/// Selections by time, in codecs whose random access points we can tell.
+/// Selections by time, in codecs whose random access points we can tell; and by number, in containers
+/// that keep both fields of an interlaced picture in one packet.
 pub fn applies(run: &Run, input: &VideoInput) -> bool {
-    matches!(run.chooser, Chooser::Times(_)) && codec_of(input).divisible()
+    let counted = !run.plan.seam_check && (input.is_mp4() || input.is_matroska());
+    let sparse = match run.plan.request.selection {
+        Selection::EveryNth(nth) => nth > 1 && counted,
+        _ => matches!(run.chooser, Chooser::Times(_)),
+    };
+    sparse && codec_of(input).divisible()
 }
 
 pub fn run(
@@ -41,6 +42,7 @@ pub fn run(
     if vp9 && !run.decoder.is_foreign() {
         run.decoder = Decoder::open(input, MAX_PIXELS, Prefer::Speed)?;
     }
+    let mut numbers = numbers(run);
     while !run.chooser.is_done() {
         let group = loop {
             if let Some(group) = feed::group(&ahead.items, ahead.ended, ahead.is_full()) {
@@ -54,11 +56,26 @@ pub fn run(
         }
         let known = run.known.as_mut().expect("set above");
         known.extend(ahead.items.iter().filter(|i| i.shown).map(|i| i.pts));
+        if let Some(numbers) = &mut numbers {
+            count(run, &ahead, group.len, numbers)?;
+            if numbers.is_over(&ahead.items[..group.len]) {
+                run.decoder.send(None);
+                run.receive(sink)?;
+                return all_came(run);
+            }
+        }
         // A decoded frame has its packet's duration, so the end is where decoding all would find it.
         let last = ahead.last().map(|(pts, shown)| run.foretell(pts, shown));
         let end = last.map(|last| last.pts.saturating_add(last.duration));
-        let decision = feed::decide(&ahead.items, group, end, |from, to| asked(run, from, to));
+        let decision = feed::decide(&ahead.items, group, end, |from, to| {
+            let wanted = numbers.as_ref().map(|numbers| numbers.is_wanted(from));
+            wanted.unwrap_or_else(|| asked(run, from, to))
+        });
         for what in decision.uses {
+            if let Some(numbers) = &mut numbers {
+                numbers.pop(&ahead.items[0]);
+                run.counted(numbers.inside());
+            }
             let packet = ahead.pop();
             match what {
                 Use::Drop => {
@@ -79,7 +96,7 @@ pub fn run(
         if decision.drain || over {
             run.decoder.send(None);
             run.receive(sink)?;
-            check(run)?;
+            all_came(run)?;
             run.decoder.flush();
         }
         if over {
@@ -99,6 +116,45 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// Counts frames where every nth is asked for.
+fn numbers(run: &mut Run) -> Option<Numbers> {
+    let Chooser::Frames(picker) = &mut run.chooser else {
+        return None;
+    };
+    picker.list();
+    let (start, end) = picker.bounds(run.clock);
+    let pts = |rel: i64| run.plan.first_pts.saturating_add(rel);
+    let nth = match run.plan.request.selection {
+        Selection::EveryNth(nth) => nth,
+        _ => 1,
+    };
+    let first = picker.first_frame;
+    Some(Numbers::new(nth, first, pts(start), end.map(pts)))
+}
+
+/// Lists the wanted frames of the next group, if packets can be counted for frames.
+fn count(run: &mut Run, ahead: &Ahead, len: usize, numbers: &mut Numbers) -> Result<(), Stop> {
+    if !numbers.look(&ahead.items) || ahead.fields {
+        return Err(Stop::Irregular);
+    }
+    if let Chooser::Frames(picker) = &mut run.chooser {
+        let own = ahead.items[..len].iter().filter(|item| item.shown);
+        picker.expect(
+            own.map(|item| item.pts)
+                .filter(|pts| numbers.is_wanted(*pts)),
+        );
+    }
+    Ok(())
+}
+
+/// The decoder is empty: what was listed must have come.
+fn all_came(run: &Run) -> Result<(), Stop> {
+    match &run.chooser {
+        Chooser::Frames(picker) if picker.is_expecting() => Err(Stop::Irregular),
+        _ => check(run),
+    }
 }
 
 fn asked(run: &Run, from: i64, to: Option<i64>) -> bool {
@@ -173,151 +229,4 @@ fn go_back(input: &mut VideoInput, ahead: &mut Ahead, here: i64) -> Result<(), S
         }
     }
     Err(Stop::Irregular)
-}
-
-/// Times at which the container says that decoding can begin; none: it is not to be asked.
-fn keyframes(input: &mut VideoInput) -> Vec<i64> {
-    if !(input.is_mp4() || input.is_matroska()) {
-        return Vec::new();
-    }
-    let index = ffi::index(&mut input.input, input.stream);
-    if input.is_matroska() && clock_goes_back(&index) {
-        return Vec::new();
-    }
-    let marked = index.iter().filter(|e| e.keyframe && !e.discard);
-    let mut times: Vec<i64> = marked.map(|e| e.timestamp).collect();
-    times.sort_unstable();
-    if input.is_matroska() {
-        // A seek to the last cue makes FFmpeg read on to the end of the file.
-        times.pop();
-    }
-    times
-}
-
-struct Ahead {
-    access: Access,
-    /// The decoder can tell unreferenced pictures from their own bits.
-    skippable: bool,
-    /// Tells them where the decoder does not.
-    av1: Option<av1::Reader>,
-    /// None: pictures are coded in the order in which they are shown.
-    order: Option<ffi::PictureOrder>,
-    packets: Mender,
-    packets_read: i64,
-    /// Times of the container's keyframes; empty: no jumping.
-    keyframes: Vec<i64>,
-    /// There is one, though, that was not read yet.
-    unread_index: bool,
-    window: VecDeque<Packet>,
-    items: Vec<Item>,
-    bytes: usize,
-    ended: bool,
-}
-
-impl Ahead {
-    /// Irregular: the order of pictures cannot be told.
-    fn new(input: &mut VideoInput, first: Option<Packet>, divided: bool) -> Result<Self, Stop> {
-        // Without cues FFmpeg would look for them to the end of the file; who divides has seen some.
-        let unread_index = input.is_matroska() && divided && first.is_none();
-        let access = Access::of(input);
-        let order = match access.codec.reorders() {
-            true => {
-                let order = ffi::PictureOrder::new(&input.input, input.stream);
-                Some(order.ok_or(Stop::Irregular)?)
-            }
-            false => None,
-        };
-        let extradata = ffi::extradata(&input.input, input.stream);
-        Ok(Self {
-            skippable: access.codec.marks_unreferenced(&extradata),
-            av1: (access.codec == Codec::Av1).then(av1::Reader::default),
-            order,
-            packets: Mender::new(input, first),
-            packets_read: 0,
-            access,
-            keyframes: keyframes(input),
-            unread_index,
-            window: VecDeque::new(),
-            items: Vec::new(),
-            bytes: 0,
-            ended: false,
-        })
-    }
-
-    /// The pts and duration of the video's last frame, once its end was reached.
-    fn last(&self) -> Option<(i64, i64)> {
-        let read = self.items.iter().zip(&self.window);
-        let shown = read.filter(|(item, _)| self.ended && item.shown);
-        let last = shown.max_by_key(|(item, _)| item.pts)?;
-        Some((last.0.pts, last.1.duration()))
-    }
-
-    fn is_full(&self) -> bool {
-        self.window.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
-    }
-
-    fn can_jump(&self, read: i64, target: i64) -> bool {
-        let next = self.keyframes.partition_point(|k| *k <= read);
-        self.keyframes.get(next).is_some_and(|next| *next <= target)
-            && self.keyframes.last().is_some_and(|last| *last > target)
-    }
-
-    fn read(&mut self, input: &mut VideoInput) -> Result<(), Stop> {
-        match self.packets.next(input)? {
-            // Nothing before it tells where it belongs.
-            Some(_) if self.packets.lost => Err(Stop::Irregular),
-            Some(packet) => self.push(packet),
-            None if input.damage.is_some() => Err(Stop::Irregular),
-            None => {
-                self.ended = true;
-                Ok(())
-            }
-        }
-    }
-
-    fn push(&mut self, packet: Packet) -> Result<(), Stop> {
-        let (Some(pts), Some(data)) = (packet.pts(), packet.data()) else {
-            return Err(Stop::Irregular);
-        };
-        // A packet that the edit list hides is decoded and shown to nobody.
-        let hidden = ffi::is_hidden(&packet);
-        if packet.is_corrupt() {
-            return Err(Stop::Irregular);
-        }
-        self.packets_read += 1;
-        let order = match &mut self.order {
-            Some(order) => order.of(&packet).map(i64::from).ok_or(Stop::Irregular)?,
-            None => self.packets_read,
-        };
-        let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
-        let shown = !hidden && self.access.codec.is_shown(data);
-        self.items.push(Item {
-            pts,
-            entry: self.access.is_entry(&packet),
-            shown,
-            unreferenced: unit.is_some_and(|unit| unit.is_unreferenced()),
-            order,
-        });
-        self.bytes += data.len();
-        self.window.push_back(packet);
-        Ok(())
-    }
-
-    fn pop(&mut self) -> Packet {
-        let packet = self
-            .window
-            .pop_front()
-            .expect("a group is no longer than the window");
-        self.bytes -= packet.size();
-        self.items.remove(0);
-        packet
-    }
-
-    fn restart(&mut self, packet: Packet) {
-        self.packets.restart(packet);
-        self.window.clear();
-        self.items.clear();
-        self.bytes = 0;
-        self.ended = false;
-    }
 }

@@ -283,6 +283,14 @@ pub struct PictureOrder {
     parser: *mut AVCodecParserContext,
 }
 
+/// What a packet's own bits say of its picture.
+pub struct Place {
+    /// The picture order count, which begins anew at an IDR picture.
+    pub order: i32,
+    /// It is half a picture, or two coded one after the other.
+    pub field: bool,
+}
+
 impl PictureOrder {
     /// None: there is no parser for this codec.
     pub fn new(input: &Input, stream: usize) -> Option<Self> {
@@ -301,15 +309,19 @@ impl PictureOrder {
         (!parser.is_null()).then_some(Self { context, parser })
     }
 
-    /// The picture order count, which begins anew at an IDR picture. None: the parser complained.
-    pub fn of(&mut self, packet: &Packet) -> Option<i32> {
+    /// None: the parser complained.
+    pub fn of(&mut self, packet: &Packet) -> Option<Place> {
         // What it says is not about a decoded picture, and so is nobody's else complaint.
         let before = take_errors();
+        use AVPictureStructure::{
+            AV_PICTURE_STRUCTURE_BOTTOM_FIELD as BOTTOM_FIELD,
+            AV_PICTURE_STRUCTURE_TOP_FIELD as TOP_FIELD,
+        };
         let (mut out, mut size) = (ptr::null_mut(), 0);
         // SAFETY: parser and context live as long as this value and are used by nobody else; a packet's
         // data is followed by the padding that parsers want; the output points into the packet and is
         // not looked at.
-        let order = unsafe {
+        let (order, structure) = unsafe {
             let raw = packet.as_ptr();
             av_parser_parse2(
                 self.parser,
@@ -322,11 +334,13 @@ impl PictureOrder {
                 (*raw).dts,
                 (*raw).pos,
             );
-            (*self.parser).output_picture_number
+            let parser = &*self.parser;
+            (parser.output_picture_number, parser.picture_structure)
         };
         let complaints = take_errors();
         ERRORS.with(|errors| errors.set(before));
-        (complaints == 0).then_some(order)
+        let field = matches!(structure, TOP_FIELD | BOTTOM_FIELD);
+        (complaints == 0).then_some(Place { order, field })
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod about;
 mod access;
+mod ahead;
 mod av1;
 mod balance;
 mod color;
@@ -27,6 +28,7 @@ mod keyscan;
 mod mend;
 mod mjpeg;
 mod mp4;
+mod numbers;
 mod orient;
 mod picture;
 mod pixels;

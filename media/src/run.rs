@@ -158,7 +158,10 @@ impl<'a> Run<'a> {
         let scene = &mut self.scene;
         let chosen = match &mut self.chooser {
             Chooser::Times(_) => None,
-            Chooser::Frames(picker) => picker.choose(at, key, || scene.of(&frame)),
+            Chooser::Frames(picker) => match picker.choose_listed(placed.pts) {
+                Some(listed) => listed.map_err(|()| Stop::Irregular)?,
+                None => picker.choose(at, key, || scene.of(&frame)),
+            },
         };
         let held = Held {
             frame,
@@ -190,6 +193,14 @@ impl<'a> Run<'a> {
     /// Not the whole video from its start.
     pub fn is_part(&self) -> bool {
         self.planned.entry.is_some() || self.planned.end_rel.is_some()
+    }
+
+    /// So many frames of this segment were counted, decoded or not.
+    pub fn counted(&mut self, frames: u64) {
+        self.outcome.frames = frames;
+        if let Chooser::Frames(picker) = &mut self.chooser {
+            picker.seen = frames;
+        }
     }
 
     /// Of a selection by frame: what joins this segment to its neighbours.

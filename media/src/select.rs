@@ -1,5 +1,8 @@
 //! The frame rule: which frame is the answer to which requested time. Pure; frames are only numbers.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
 use crate::plan::PlannedSegment;
 use crate::request::{Request, Selection};
 use crate::times::{Clock, Time, Times, wide};
@@ -28,8 +31,10 @@ pub struct FramePicker {
     start: Time,
     end: Option<Time>,
     /// Of the first frame of this segment, and of its first image.
-    first_frame: u64,
+    pub first_frame: u64,
     first_image: u64,
+    /// The timestamps of the frames to choose, where they are known beforehand.
+    listed: Option<BTreeSet<i64>>,
     /// Frames that came before the segment: what its first scene is compared with.
     pub before: u64,
     /// Frames of this segment.
@@ -55,6 +60,7 @@ impl FramePicker {
                 None => 0,
             },
             first_image: planned.first_image,
+            listed: None,
             before: 0,
             seen: 0,
             chosen: 0,
@@ -88,6 +94,42 @@ impl FramePicker {
         };
         self.chosen += u64::from(chosen);
         chosen.then(|| self.first_image + self.chosen - 1)
+    }
+
+    /// The first tick that counts, and the first that does not any more.
+    pub fn bounds(&self, clock: Clock) -> (i64, Option<i64>) {
+        let up = |t: Time| clock.ticks(-t).saturating_neg();
+        (up(self.start), self.end.map(up))
+    }
+
+    /// From now on only what is expected is chosen.
+    pub fn list(&mut self) {
+        self.listed = Some(BTreeSet::new());
+    }
+
+    pub fn expect(&mut self, pts: impl Iterator<Item = i64>) {
+        self.listed.get_or_insert_default().extend(pts);
+    }
+
+    pub fn is_expecting(&self) -> bool {
+        self.listed
+            .as_ref()
+            .is_some_and(|listed| !listed.is_empty())
+    }
+
+    /// As [`choose`](Self::choose), of what is listed. None: nothing is. Err: one that should have come
+    /// before this frame has not.
+    pub fn choose_listed(&mut self, pts: i64) -> Option<Result<Option<u64>, ()>> {
+        let listed = self.listed.as_mut()?;
+        Some(match listed.first().map(|first| first.cmp(&pts)) {
+            None | Some(Ordering::Greater) => Ok(None),
+            Some(Ordering::Less) => Err(()),
+            Some(Ordering::Equal) => {
+                listed.pop_first();
+                self.chosen += 1;
+                Ok(Some(self.first_image + self.chosen - 1))
+            }
+        })
     }
 
     /// A frame has come that is not this segment's any more.

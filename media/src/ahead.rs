@@ -1,0 +1,173 @@
+//! The packets that the quick pass has read and not yet decided on.
+
+use std::collections::VecDeque;
+
+use ffmpeg_next::Packet;
+
+use crate::access::Access;
+use crate::av1;
+use crate::entries::clock_goes_back;
+use crate::entry::Codec;
+use crate::feed::Item;
+use crate::ffi;
+use crate::input::VideoInput;
+use crate::mend::Mender;
+use crate::run::Stop;
+
+/// Bounds on what is read ahead.
+pub const MAX_PACKETS: usize = 600;
+const MAX_BYTES: usize = 64 << 20;
+
+pub struct Ahead {
+    pub access: Access,
+    /// The decoder can tell unreferenced pictures from their own bits.
+    pub skippable: bool,
+    /// Tells them where the decoder does not.
+    av1: Option<av1::Reader>,
+    /// None: pictures are coded in the order in which they are shown.
+    order: Option<ffi::PictureOrder>,
+    pub packets: Mender,
+    /// Fields are coded one by one, in a packet each perhaps.
+    pub fields: bool,
+    packets_read: i64,
+    /// Times of the container's keyframes; empty: no jumping.
+    pub keyframes: Vec<i64>,
+    /// There is one, though, that was not read yet.
+    pub unread_index: bool,
+    window: VecDeque<Packet>,
+    pub items: Vec<Item>,
+    bytes: usize,
+    pub ended: bool,
+}
+
+impl Ahead {
+    /// Irregular: the order of pictures cannot be told.
+    pub fn new(input: &mut VideoInput, first: Option<Packet>, divided: bool) -> Result<Self, Stop> {
+        // Without cues FFmpeg would look for them to the end of the file; who divides has seen some.
+        let unread_index = input.is_matroska() && divided && first.is_none();
+        let access = Access::of(input);
+        let order = match access.codec.reorders() {
+            true => {
+                let order = ffi::PictureOrder::new(&input.input, input.stream);
+                Some(order.ok_or(Stop::Irregular)?)
+            }
+            false => None,
+        };
+        let extradata = ffi::extradata(&input.input, input.stream);
+        Ok(Self {
+            skippable: access.codec.marks_unreferenced(&extradata),
+            av1: (access.codec == Codec::Av1).then(av1::Reader::default),
+            order,
+            packets: Mender::new(input, first),
+            fields: false,
+            packets_read: 0,
+            access,
+            keyframes: keyframes(input),
+            unread_index,
+            window: VecDeque::new(),
+            items: Vec::new(),
+            bytes: 0,
+            ended: false,
+        })
+    }
+
+    /// The pts and duration of the video's last frame, once its end was reached.
+    pub fn last(&self) -> Option<(i64, i64)> {
+        let read = self.items.iter().zip(&self.window);
+        let shown = read.filter(|(item, _)| self.ended && item.shown);
+        let last = shown.max_by_key(|(item, _)| item.pts)?;
+        Some((last.0.pts, last.1.duration()))
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.window.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
+    }
+
+    pub fn can_jump(&self, read: i64, target: i64) -> bool {
+        let next = self.keyframes.partition_point(|k| *k <= read);
+        self.keyframes.get(next).is_some_and(|next| *next <= target)
+            && self.keyframes.last().is_some_and(|last| *last > target)
+    }
+
+    pub fn read(&mut self, input: &mut VideoInput) -> Result<(), Stop> {
+        match self.packets.next(input)? {
+            // Nothing before it tells where it belongs.
+            Some(_) if self.packets.lost => Err(Stop::Irregular),
+            Some(packet) => self.push(packet),
+            None if input.damage.is_some() => Err(Stop::Irregular),
+            None => {
+                self.ended = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, packet: Packet) -> Result<(), Stop> {
+        let (Some(pts), Some(data)) = (packet.pts(), packet.data()) else {
+            return Err(Stop::Irregular);
+        };
+        // A packet that the edit list hides is decoded and shown to nobody.
+        let hidden = ffi::is_hidden(&packet);
+        if packet.is_corrupt() {
+            return Err(Stop::Irregular);
+        }
+        self.packets_read += 1;
+        let order = match &mut self.order {
+            Some(order) => {
+                let place = order.of(&packet).ok_or(Stop::Irregular)?;
+                self.fields |= place.field;
+                i64::from(place.order)
+            }
+            None => self.packets_read,
+        };
+        let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
+        let shown = !hidden && self.access.codec.is_shown(data);
+        self.items.push(Item {
+            pts,
+            entry: self.access.is_entry(&packet),
+            shown,
+            unreferenced: unit.is_some_and(|unit| unit.is_unreferenced()),
+            order,
+        });
+        self.bytes += data.len();
+        self.window.push_back(packet);
+        Ok(())
+    }
+
+    pub fn pop(&mut self) -> Packet {
+        let packet = self
+            .window
+            .pop_front()
+            .expect("a group is no longer than the window");
+        self.bytes -= packet.size();
+        self.items.remove(0);
+        packet
+    }
+
+    pub fn restart(&mut self, packet: Packet) {
+        self.packets.restart(packet);
+        self.window.clear();
+        self.items.clear();
+        self.bytes = 0;
+        self.ended = false;
+    }
+}
+
+/// Times at which the container says that decoding can begin; none: it is not to be asked.
+pub fn keyframes(input: &mut VideoInput) -> Vec<i64> {
+    if !(input.is_mp4() || input.is_matroska()) {
+        return Vec::new();
+    }
+    let index = ffi::index(&mut input.input, input.stream);
+    if input.is_matroska() && clock_goes_back(&index) {
+        return Vec::new();
+    }
+    let marked = index.iter().filter(|e| e.keyframe && !e.discard);
+    let mut times: Vec<i64> = marked.map(|e| e.timestamp).collect();
+    times.sort_unstable();
+    if input.is_matroska() {
+        // A seek to the last cue makes FFmpeg read on to the end of the file.
+        times.pop();
+    }
+    times
+}
