@@ -29,6 +29,8 @@ impl Access {
     pub fn is_entry(self, packet: &Packet) -> bool {
         let alone = |data: &[u8]| self.codec.is_entry(data);
         packet.data().is_some_and(alone)
+            // FFmpeg takes a PNG that is not marked for a difference to the one before.
+            && (self.codec != Codec::Intra || packet.is_key())
             && (!self.alpha
                 || packet
                     .side_data()

@@ -6,6 +6,7 @@ use ffmpeg_next::Packet;
 
 use crate::access::Access;
 use crate::av1;
+use crate::countable::gives_one_frame;
 use crate::entries::clock_goes_back;
 use crate::entry::Codec;
 use crate::feed::Item;
@@ -27,8 +28,8 @@ pub struct Ahead {
     /// None: pictures are coded in the order in which they are shown.
     order: Option<ffi::PictureOrder>,
     pub packets: Mender,
-    /// Fields are coded one by one, in a packet each perhaps.
-    pub fields: bool,
+    /// A packet may give no frame, or more than one, or half of one.
+    pub uneven: bool,
     packets_read: i64,
     /// Times of the container's keyframes; empty: no jumping.
     pub keyframes: Vec<i64>,
@@ -59,7 +60,7 @@ impl Ahead {
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
             order,
             packets: Mender::new(input, first),
-            fields: false,
+            uneven: false,
             packets_read: 0,
             access,
             keyframes: keyframes(input),
@@ -115,16 +116,22 @@ impl Ahead {
         let order = match &mut self.order {
             Some(order) => {
                 let place = order.of(&packet).ok_or(Stop::Irregular)?;
-                self.fields |= place.field;
+                self.uneven |= place.field;
                 i64::from(place.order)
             }
             None => self.packets_read,
         };
         let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
         let shown = !hidden && self.access.codec.is_shown(data);
+        self.uneven |= shown && !gives_one_frame(self.access.codec, data, unit.as_ref());
+        let entry = self.access.is_entry(&packet);
+        if self.access.codec == Codec::Mjpeg && !entry {
+            // All must be decoded, and pictures are too large to be kept for nothing.
+            return Err(Stop::Irregular);
+        }
         self.items.push(Item {
             pts,
-            entry: self.access.is_entry(&packet),
+            entry,
             shown,
             unreferenced: unit.is_some_and(|unit| unit.is_unreferenced()),
             order,

@@ -209,6 +209,7 @@ fn by_frame(
     };
     let images = match selection {
         Selection::Keyframes => probe.estimate.keyframes,
+        Selection::EveryNth(n) => probe.estimate.frames / (*n).max(1),
         _ => probe.estimate.frames,
     };
     let fits = |e: &Entry| !scenes || e.lead_in.is_some();

@@ -239,6 +239,21 @@ fn vp9_type(data: &[u8]) -> Option<[u8; 2]> {
     (b >> 6 == 2).then(|| [bit(at), bit(at + 1)])
 }
 
+/// How many of a packet's frames are shown. None: it holds something else.
+pub fn vp9_shown(data: &[u8]) -> Option<usize> {
+    let shown = |frame: &[u8]| -> Option<bool> {
+        let [again, _] = vp9_type(frame)?;
+        let profile_3 = frame[0] & 0x30 == 0x30;
+        let show_frame = frame[0] >> if profile_3 { 0 } else { 1 } & 1;
+        Some(again == 1 || show_frame == 1)
+    };
+    let frames: Vec<bool> = vp9_frames(data)?
+        .into_iter()
+        .map(shown)
+        .collect::<Option<_>>()?;
+    Some(frames.into_iter().filter(|shown| *shown).count())
+}
+
 fn vp9_standing(data: &[u8]) -> Standing {
     let types: Option<Vec<_>> =
         vp9_frames(data).and_then(|frames| frames.into_iter().map(vp9_type).collect());

@@ -61,6 +61,7 @@ pub fn run(
             if numbers.is_over(&ahead.items[..group.len]) {
                 run.decoder.send(None);
                 run.receive(sink)?;
+                run.past_end = true;
                 return all_came(run);
             }
         }
@@ -136,7 +137,7 @@ fn numbers(run: &mut Run) -> Option<Numbers> {
 
 /// Lists the wanted frames of the next group, if packets can be counted for frames.
 fn count(run: &mut Run, ahead: &Ahead, len: usize, numbers: &mut Numbers) -> Result<(), Stop> {
-    if !numbers.look(&ahead.items) || ahead.fields {
+    if !numbers.look(&ahead.items) || ahead.uneven {
         return Err(Stop::Irregular);
     }
     if let Chooser::Frames(picker) = &mut run.chooser {

@@ -12,6 +12,7 @@ mod ahead;
 mod av1;
 mod balance;
 mod color;
+mod countable;
 mod decode;
 mod divide;
 mod entries;

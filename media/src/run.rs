@@ -69,6 +69,8 @@ pub struct Run<'a> {
     pub reached_end: bool,
     /// Where packets were left out: the pts of all frames there are, to check each answer against.
     pub known: Option<BTreeSet<i64>>,
+    /// Packets told that the segment is over, and perhaps that nothing in it is wanted.
+    pub past_end: bool,
     /// The video's last frame, where it was not decoded.
     left_out: Option<Placed>,
     /// So many images of this segment were given before this pass.
@@ -114,6 +116,7 @@ impl<'a> Run<'a> {
             planned,
             reached_end: false,
             known: None,
+            past_end: false,
             left_out: None,
             repeat: 0,
             astray: false,
@@ -354,7 +357,7 @@ impl<'a> Run<'a> {
             }
         }
         self.decoder.check_memory()?;
-        if self.outcome.frames_decoded == 0 && self.left_out.is_none() {
+        if self.outcome.frames_decoded == 0 && self.left_out.is_none() && !self.past_end {
             let why = self.decoder.first_error.as_deref();
             return Err(MediaError::nothing_decoded(
                 self.planned.entry.is_some(),

@@ -5,6 +5,7 @@ use crate::entries::codec_of;
 use crate::error::MediaError;
 use crate::ffi;
 use crate::input::{SharedSource, VideoInput};
+use crate::mend::Mender;
 use crate::probe::Probe;
 use crate::request::{Request, Selection};
 use crate::times::{Clock, wide};
@@ -55,7 +56,8 @@ fn last_end(
 ) -> Result<i64, MediaError> {
     let codec = codec_of(input);
     let mut last = (first_pts, frame_duration);
-    while let Some(packet) = input.next_packet()? {
+    let mut packets = Mender::new(input, None);
+    while let Some(packet) = packets.next(input)? {
         let shown = packet.data().is_some_and(|data| codec.is_shown(data));
         if !shown || ffi::is_hidden(&packet) {
             continue;

@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clips::clips;
 use common::*;
 use media::{
-    ExtractedImage, FileSource, PlanOptions, RangeRead, Request, Selection, extract, plan,
+    ExtractedImage, FileSource, PlanOptions, RangeRead, Request, Selection, TimeRange, extract,
+    plan,
 };
 use num_rational::Ratio;
 use tempfile::TempDir;
@@ -99,6 +100,66 @@ fn bent(folder: &TempDir, clip: &str, name: &str, pts: &str) -> PathBuf {
         .status();
     assert!(status.unwrap().success(), "{name}");
     path
+}
+
+/// Segments without an image, and a range without a frame.
+#[test]
+fn every_nth_may_pass_by_whole_segments() {
+    let path = clips().join("h264-gop25.mp4");
+    let probed = probe_file(&path).unwrap();
+    let request = Request::new(Selection::EveryNth(60));
+    let (got, plan, replanned) = run_forced(&path, &probed, &request, 6).unwrap();
+    assert_eq!((plan.segments.len(), replanned), (6, false));
+    let times: Vec<Ratio<i64>> = got.images.iter().map(|i| i.time).collect();
+    assert_eq!(
+        times,
+        [Ratio::from(0), Ratio::new(12, 5), Ratio::new(24, 5)]
+    );
+    let nothing = Request {
+        range: Some(TimeRange {
+            start: Ratio::new(1, 100),
+            end: Some(Ratio::new(2, 100)),
+        }),
+        ..request
+    };
+    let (got, _, _) = run_forced(&path, &probed, &nothing, 1).unwrap();
+    assert_eq!(got.images.len(), 0);
+}
+
+/// Pictures that were lost are no frames, wherever the counting began.
+#[test]
+fn lost_pictures_are_counted_alike_in_any_number_of_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("holes.mov");
+    let mut bytes = std::fs::read(clips().join("prores.mov")).unwrap();
+    let frames: Vec<usize> = (0..bytes.len() - 4)
+        .filter(|at| &bytes[*at..at + 4] == b"icpf")
+        .collect();
+    assert_eq!(frames.len(), 100);
+    for lost in [15, 23, 40] {
+        bytes[frames[lost] - 4..frames[lost + 1] - 4].fill(0);
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let row = selections::check(
+        &path,
+        "every 10th",
+        &Request::new(Selection::EveryNth(10)),
+        &[1, 2, 3, 7],
+    );
+    assert_eq!(row.problem, None);
+    let (got, _, _) = run_forced(
+        &path,
+        &probe_file(&path).unwrap(),
+        &Request::new(Selection::EveryNth(10)),
+        1,
+    )
+    .unwrap();
+    let times: Vec<i64> = got
+        .images
+        .iter()
+        .map(|i| (i.time * 25).to_integer())
+        .collect();
+    assert_eq!(times, [0, 10, 21, 32, 43, 53, 63, 73, 83, 93]);
 }
 
 /// Where each picture stands alone, only the wanted ones are decoded, and hardly more are read.

@@ -30,3 +30,4 @@ make h264-1080p-gop60-cuts.mp4 1920:1080 "${x264[@]}" -g 60
 make hevc-1080p.mp4 1920:1080 -c:v libx265 -preset superfast -crf 24 -x265-params log-level=none:keyint=250 -tag:v hvc1
 make vp9-1080p.webm 1920:1080 -c:v libvpx-vp9 -deadline realtime -cpu-used 7 -row-mt 1 -crf 33 -b:v 0 -g 128
 make h264-4k.mp4 3840:2160 "${x264[@]}" -preset veryfast -g 250
+make prores-1080p.mov 1920:1080 -c:v prores_ks -profile:v 0 -pix_fmt yuv422p10le

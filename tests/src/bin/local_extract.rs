@@ -21,7 +21,7 @@ struct Cli {
     video: PathBuf,
     /// An archive to write, or a folder that is there
     out: PathBuf,
-    /// fps, keyframes or all
+    /// fps, keyframes, all or every-30th
     #[arg(long, default_value = "fps")]
     select: String,
     #[arg(long, default_value_t = 90)]
@@ -36,6 +36,7 @@ fn main() -> Result<()> {
         "fps" => Selection::Fps(Ratio::from(1)),
         "keyframes" => Selection::Keyframes,
         "all" => Selection::All,
+        "every-30th" => Selection::EveryNth(30),
         other => anyhow::bail!("no selection {other:?}"),
     };
     let request = Request::new(selection);

@@ -15,7 +15,7 @@ use crate::stats::{median, spread};
 /// Follows the rule of ARCHITECTURE.md, so that both sides write the same frames.
 pub const ONE_A_SECOND: &str = "setpts=PTS-STARTPTS,fps=1:round=up";
 const SHORT_GOPS: &str = "h264-1080p-gop60-cuts.mp4";
-const CLIPS: [(&str, f64); 7] = [
+const CLIPS: [(&str, f64); 8] = [
     ("h264-1080p-gop250-fixed.mp4", 2.2),
     ("h264-1080p-gop60-fixed.mp4", 3.2),
     ("h264-1080p-gop250-cuts.mp4", 2.2),
@@ -23,6 +23,8 @@ const CLIPS: [(&str, f64); 7] = [
     ("hevc-1080p.mp4", 2.1),
     ("vp9-1080p.webm", 1.3),
     ("h264-4k.mp4", 1.8),
+    // Every picture stands alone; the design names no figure.
+    ("prores-1080p.mov", 1.0),
 ];
 
 /// More would take too long; the loops are slow. Of one comparison, more may be asked for.
@@ -72,13 +74,18 @@ pub fn run(footage: &Path, tools: &Tools, runs: usize, only: &str) -> Result<()>
     }
     let clip = footage.join(SHORT_GOPS);
     let key: &'static [&'static str] = &["-skip_frame", "nokey"];
-    for (name, select, before, target) in [
-        ("keyframes", "keyframes", key, 1.5),
-        ("all frames", "all", &[], 1.2),
+    let every_30th: &'static [&'static str] =
+        &["-vf", "select='not(mod(n,30))'", "-fps_mode", "passthrough"];
+    let each: &'static [&'static str] = &["-fps_mode", "passthrough"];
+    for (name, select, before, after, target) in [
+        ("keyframes", "keyframes", key, each, 1.5),
+        ("all frames", "all", &[], each, 1.2),
+        // Nothing is named for it: no more than a decoding of everything.
+        ("every 30th frame", "every-30th", &[], every_30th, 1.0),
     ] {
         if name.contains(only) {
             println!("{SHORT_GOPS}, {name}; target {target}");
-            let theirs = ffmpeg(&clip, before, &["-fps_mode", "passthrough"]);
+            let theirs = ffmpeg(&clip, before, after);
             compare(vec![ours(tools, &clip, select), theirs], runs, 2)?;
         }
     }
