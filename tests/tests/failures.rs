@@ -217,23 +217,22 @@ async fn a_planner_fetches_keyframes_side_by_side() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segments_first_bytes_come_while_its_plan_does() -> Result<()> {
     const LATE: Duration = Duration::from_secs(1);
-    let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let meanwhile = Arc::new(AtomicUsize::new(0));
-    let (plans, reads) = (asked.clone(), meanwhile.clone());
+    let [plans, reads]: [Arc<Mutex<Vec<Instant>>>; 2] = Default::default();
+    let (plans_asked, reads_asked) = (plans.clone(), reads.clone());
+    let note = |seen: &Mutex<Vec<Instant>>| {
+        seen.lock().expect("no poisoned lock").push(Instant::now());
+    };
     let rule = move |request: &Seen| {
-        let mut plans = plans.lock().expect("no poisoned lock");
-        match (request.method, request.action) {
-            ("GET", "") if request.target.contains("plan-0.json") => {
-                plans.push(Instant::now());
-                return Fault::Delay(LATE);
-            }
-            ("GET", "")
-                if request.target.contains(UPLOADS_BUCKET)
-                    && plans.last().is_some_and(|at| at.elapsed() < LATE) =>
-            {
-                reads.fetch_add(1, Ordering::SeqCst);
-            }
-            _ => {}
+        let target = &request.target;
+        if (request.method, request.action) != ("GET", "") {
+            return Fault::None;
+        }
+        if target.contains("plan-0.json") {
+            note(&plans_asked);
+            return Fault::Delay(LATE);
+        }
+        if target.contains(UPLOADS_BUCKET) {
+            note(&reads_asked);
         }
         Fault::None
     };
@@ -242,13 +241,23 @@ async fn a_segments_first_bytes_come_while_its_plan_does() -> Result<()> {
     let id = caller.submit("late.mp4", footage()?, &spec()).await?;
     // Who planned the video has read much of it; its successor has nothing.
     fleet::logged(&cloud, "planned").await?.kill()?;
+    let killed = Instant::now();
     cloud.start_agent(&[])?;
     let ended = caller.ended(&id).await?;
     ensure!(ended["state"] == "done", "{ended}");
     cloud.shutdown().await;
-    let (plans, reads) = (asked.lock().expect("no poisoned lock").len(), meanwhile);
-    let reads = reads.load(Ordering::SeqCst);
-    ensure!(reads > 0, "none of {plans} segments was read ahead");
+    let since = |seen: &Mutex<Vec<Instant>>| {
+        let seen = seen.lock().expect("no poisoned lock");
+        seen.iter().copied().find(|at| *at > killed)
+    };
+    let plan = since(&plans).context("the successor read no plan")?;
+    let read = since(&reads).context("the successor read nothing of the video")?;
+    // Both are asked for at once, in either order.
+    let waited = read.saturating_duration_since(plan);
+    ensure!(
+        waited < LATE,
+        "the first read came {waited:?} after the plan was asked for"
+    );
     Ok(())
 }
 
