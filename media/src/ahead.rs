@@ -28,7 +28,9 @@ pub struct Ahead {
     /// None: pictures are coded in the order in which they are shown.
     order: Option<ffi::PictureOrder>,
     pub packets: Mender,
-    /// A packet may give no frame, or more than one, or half of one.
+    /// Frames are counted from packets.
+    pub counting: bool,
+    /// Then: a packet may give no frame, or more than one, or half of one.
     pub uneven: bool,
     packets_read: i64,
     /// Times of the container's keyframes; empty: no jumping.
@@ -60,6 +62,7 @@ impl Ahead {
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
             order,
             packets: Mender::new(input, first),
+            counting: false,
             uneven: false,
             packets_read: 0,
             access,
@@ -123,12 +126,13 @@ impl Ahead {
         };
         let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
         let shown = !hidden && self.access.codec.is_shown(data);
-        self.uneven |= shown && !gives_one_frame(self.access.codec, data, unit.as_ref());
         let entry = self.access.is_entry(&packet);
         if self.access.codec == Codec::Mjpeg && !entry {
             // All must be decoded, and pictures are too large to be kept for nothing.
             return Err(Stop::Irregular);
         }
+        self.uneven |=
+            self.counting && shown && !gives_one_frame(self.access.codec, data, unit.as_ref());
         self.items.push(Item {
             pts,
             entry,

@@ -30,7 +30,8 @@ pub fn gives_one_frame(codec: Codec, data: &[u8], unit: Option<&av1::Unit>) -> b
         Codec::Av1 => {
             unit.is_some_and(|unit| unit.frames.iter().filter(|frame| frame.shown).count() == 1)
         }
-        Codec::Mjpeg => mjpeg::stands_alone(data),
+        // Only those that stand alone are counted at all.
+        Codec::Mjpeg => data.starts_with(&mjpeg::START),
         // Lost stretches are often filled with zeros.
         Codec::Intra => data.iter().take(16).any(|byte| *byte != 0),
         Codec::Other => false,
@@ -75,6 +76,8 @@ mod tests {
                 false,
             ),
             (Codec::Vp9, &[0, 0, 0], false),
+            (Codec::Mjpeg, &[0xff, 0xd8, 0xff], true),
+            (Codec::Mjpeg, &[0; 40], false),
             (Codec::Intra, &[0; 40], false),
             (Codec::Intra, &[0, 0, 1, 2, b'i'], true),
             (Codec::Intra, &[], false),

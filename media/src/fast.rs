@@ -43,6 +43,7 @@ pub fn run(
         run.decoder = Decoder::open(input, MAX_PIXELS, Prefer::Speed)?;
     }
     let mut numbers = numbers(run);
+    ahead.counting = numbers.is_some();
     while !run.chooser.is_done() {
         let group = loop {
             if let Some(group) = feed::group(&ahead.items, ahead.ended, ahead.is_full()) {

@@ -11,6 +11,7 @@ use crate::entries::codec_of;
 use crate::entry::{Codec, Standing};
 use crate::input::VideoInput;
 use crate::mend::Mender;
+use crate::plain::next_packet;
 use crate::request::Selection;
 use crate::run::{Run, Sink, Stop};
 
@@ -35,12 +36,7 @@ pub fn run(
     let codec = codec_of(input);
     let mut packets = Mender::new(input, first);
     loop {
-        let packet = packets.next(input)?;
-        run.mended = packets.count;
-        if packets.lost && run.is_part() {
-            return Err(run.misordered());
-        }
-        let Some(now) = packet else {
+        let Some(now) = next_packet(run, &mut packets, input)? else {
             if input.damage.is_some() || run.outcome.frames_decoded == 0 {
                 return Err(Stop::Irregular);
             }

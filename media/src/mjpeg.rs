@@ -1,7 +1,8 @@
 //! Does a Motion JPEG picture bring all that it is decoded with? Some have no tables of their own and go
 //! by those of an earlier one, or by the standard's. Pure.
 
-const START: [u8; 2] = [0xff, 0xd8];
+/// How a picture begins.
+pub const START: [u8; 2] = [0xff, 0xd8];
 const QUANTISATION: u8 = 0xdb;
 const HUFFMAN: u8 = 0xc4;
 const SCAN: u8 = 0xda;

@@ -28,11 +28,7 @@ fn go(
 ) -> Result<(), Stop> {
     let mut packets = Mender::new(input, first);
     loop {
-        let packet = packets.next(input)?;
-        run.mended = packets.count;
-        if packets.lost && run.is_part() {
-            return Err(run.misordered());
-        }
+        let packet = next_packet(run, &mut packets, input)?;
         run.decoder.send(packet.as_ref());
         if run.receive(sink)? {
             return Ok(());
@@ -42,4 +38,18 @@ fn go(
             return Ok(());
         }
     }
+}
+
+/// The next packet of a pass that reads all of them.
+pub fn next_packet(
+    run: &mut Run,
+    packets: &mut Mender,
+    input: &mut VideoInput,
+) -> Result<Option<Packet>, Stop> {
+    let packet = packets.next(input)?;
+    run.mended = packets.count;
+    if packets.lost && run.is_part() {
+        return Err(run.misordered());
+    }
+    Ok(packet)
 }

@@ -16,7 +16,7 @@ use crate::picture::{Encoded, Painter};
 use crate::plan::{Plan, PlannedSegment, too_many};
 use crate::request::{Duplicates, Format, ImageOptions};
 use crate::scene::SceneScore;
-use crate::select::{Asked, Chooser};
+use crate::select::{Asked, Chooser, Missed};
 use crate::timeline::{Placed, Timeline};
 use crate::times::{Clock, Time, narrow};
 
@@ -161,10 +161,10 @@ impl<'a> Run<'a> {
         let scene = &mut self.scene;
         let chosen = match &mut self.chooser {
             Chooser::Times(_) => None,
-            Chooser::Frames(picker) => match picker.choose_listed(placed.pts) {
-                Some(listed) => listed.map_err(|()| Stop::Irregular)?,
-                None => picker.choose(at, key, || scene.of(&frame)),
-            },
+            Chooser::Frames(picker) if picker.is_listing() => picker
+                .choose_listed(placed.pts)
+                .map_err(|Missed| Stop::Irregular)?,
+            Chooser::Frames(picker) => picker.choose(at, key, || scene.of(&frame)),
         };
         let held = Held {
             frame,

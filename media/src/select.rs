@@ -24,6 +24,10 @@ impl Chooser {
     }
 }
 
+/// A listed frame has not come, and a later one has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Missed;
+
 /// Frames by what they are, counted from the start of the range.
 #[derive(Debug)]
 pub struct FramePicker {
@@ -117,19 +121,22 @@ impl FramePicker {
             .is_some_and(|listed| !listed.is_empty())
     }
 
-    /// As [`choose`](Self::choose), of what is listed. None: nothing is. Err: one that should have come
-    /// before this frame has not.
-    pub fn choose_listed(&mut self, pts: i64) -> Option<Result<Option<u64>, ()>> {
-        let listed = self.listed.as_mut()?;
-        Some(match listed.first().map(|first| first.cmp(&pts)) {
+    pub fn is_listing(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// As [`choose`](Self::choose), where frames are listed.
+    pub fn choose_listed(&mut self, pts: i64) -> Result<Option<u64>, Missed> {
+        let listed = self.listed.get_or_insert_default();
+        match listed.first().map(|first| first.cmp(&pts)) {
             None | Some(Ordering::Greater) => Ok(None),
-            Some(Ordering::Less) => Err(()),
+            Some(Ordering::Less) => Err(Missed),
             Some(Ordering::Equal) => {
                 listed.pop_first();
                 self.chosen += 1;
                 Ok(Some(self.first_image + self.chosen - 1))
             }
-        })
+        }
     }
 
     /// A frame has come that is not this segment's any more.
@@ -350,5 +357,23 @@ mod tests {
         (expected[3], expected[6]) = (Some(4), Some(5));
         assert_eq!(got, expected);
         assert_eq!((picker.before, picker.seen), (2, 6));
+    }
+
+    #[test]
+    fn of_listed_frames_none_may_be_missed() {
+        let planned = PlannedSegment {
+            first_image: 4,
+            ..PlannedSegment::default()
+        };
+        let request = Request::new(Selection::EveryNth(3));
+        let mut picker = FramePicker::new(&request, &planned, CLOCK());
+        picker.list();
+        picker.expect([10, 40, 70].into_iter());
+        assert_eq!(picker.choose_listed(0), Ok(None));
+        assert_eq!(picker.choose_listed(10), Ok(Some(4)));
+        assert_eq!(picker.choose_listed(20), Ok(None));
+        assert_eq!(picker.choose_listed(40), Ok(Some(5)));
+        assert_eq!(picker.choose_listed(80), Err(Missed));
+        assert!(picker.is_expecting());
     }
 }
