@@ -22,6 +22,10 @@ impl Run {
     pub fn is_empty(self) -> bool {
         self.start >= self.end
     }
+
+    pub fn bytes(self) -> u64 {
+        self.end.saturating_sub(self.start) * BLOCK
+    }
 }
 
 /// Grows its runs while reading goes straight on, and starts small again after a jump.

@@ -112,12 +112,23 @@ pub struct S3Source {
 const SIDE_BY_SIDE: usize = 16;
 /// A decoder's promises beyond so many are passed over: it may not be ours any more.
 const MOST_PROMISED: usize = 128;
+/// Nor are more bytes than this kept for it.
+const MOST_PROMISED_BYTES: u64 = 128 << 20;
 
 struct Coming {
     run: Run,
     task: JoinHandle<Result<Bytes, SourceError>>,
-    /// It will be read, whatever is read before.
-    is_promised: bool,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It follows what is being read.
+    Next,
+    /// Reading will begin there and go on, whatever is read before.
+    Entry,
+    /// The decoder said that it will read this, and no more of what lies there.
+    Promised,
 }
 
 impl S3Source {
@@ -159,7 +170,7 @@ impl S3Source {
     pub fn expect_at(&mut self, position: u64) {
         let run = self.ahead.entry(position, |block| self.is_here(block));
         if !run.is_empty() {
-            self.spawn(run, true);
+            self.spawn(run, Why::Entry);
         }
     }
 
@@ -169,28 +180,26 @@ impl S3Source {
             self.is_here(*block) || self.coming.iter().any(|c| c.run.contains(*block))
         };
         let missing = (run.start..run.end).find(|block| !known(block));
+        let kept: u64 = self.coming.iter().map(|c| c.run.bytes()).sum();
         if let Some(start) = missing
             && self.coming.len() < MOST_PROMISED
+            && kept + run.bytes() <= MOST_PROMISED_BYTES
         {
-            self.spawn(Run { start, ..run }, true);
+            self.spawn(Run { start, ..run }, Why::Promised);
         }
     }
 
-    fn spawn(&mut self, run: Run, is_promised: bool) {
+    fn spawn(&mut self, run: Run, why: Why) {
         let (shared, turns) = (self.shared.clone(), self.turns.clone());
         let task = self.handle.spawn(async move {
             // The next run waits for nobody.
-            let _turn = match is_promised {
-                true => turns.acquire().await.ok(),
-                false => None,
+            let _turn = match why {
+                Why::Next => None,
+                Why::Entry | Why::Promised => turns.acquire().await.ok(),
             };
             fetch(shared, run).await
         });
-        self.coming.push(Coming {
-            run,
-            task,
-            is_promised,
-        });
+        self.coming.push(Coming { run, task, why });
     }
 
     fn is_here(&self, block: u64) -> bool {
@@ -213,17 +222,16 @@ impl S3Source {
         }
         let started = Instant::now();
         // Taken from what was fetched and not from the cache: neighbours may have pushed it out.
+        let mut goes_on = true;
         let (run, body) = match awaited {
-            Some(Coming {
-                run,
-                task,
-                is_promised,
-            }) => {
+            Some(Coming { run, task, why }) => {
                 let done = self.handle.block_on(task);
                 let body = done.map_err(|_| SourceError::Interrupted)??;
-                if is_promised {
+                if why != Why::Next {
+                    self.abort_ahead();
                     self.ahead.entered(run);
                 }
+                goes_on = why != Why::Promised;
                 (run, body)
             }
             None => {
@@ -238,7 +246,9 @@ impl S3Source {
             .stats
             .waited
             .fetch_add(waited, Ordering::Relaxed);
-        self.look_ahead();
+        if goes_on {
+            self.look_ahead();
+        }
         let bytes = slice(&body, run, block);
         self.current = Some((run, body));
         Ok(bytes)
@@ -251,16 +261,17 @@ impl S3Source {
             return;
         }
         self.ahead.took(run);
-        self.spawn(run, false);
+        self.spawn(run, Why::Next);
     }
 
     /// Reading went elsewhere. What was promised is still to be read.
     fn abort_ahead(&mut self) {
         self.coming.retain(|coming| {
-            if !coming.is_promised {
+            let stays = coming.why != Why::Next;
+            if !stays {
                 coming.task.abort();
             }
-            coming.is_promised
+            stays
         });
     }
 }

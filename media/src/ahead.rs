@@ -9,15 +9,20 @@ use crate::av1;
 use crate::countable::gives_one_frame;
 use crate::entries::clock_goes_back;
 use crate::entry::Codec;
-use crate::feed::Item;
+use crate::feed::{self, Group, Item};
 use crate::ffi;
 use crate::input::VideoInput;
-use crate::mend::Mender;
+use crate::landings::Landings;
+use crate::mend::{Mender, lookahead};
 use crate::run::Stop;
 
 /// Bounds on what is read ahead.
 pub const MAX_PACKETS: usize = 600;
 const MAX_BYTES: usize = 64 << 20;
+/// A group is over with the next keyframe, and where pictures are reordered once that one's leading
+/// pictures were seen: this many at most, as a rule.
+const GROUP_END: usize = 2;
+const GROUP_END_REORDERED: usize = 8;
 
 pub struct Ahead {
     pub access: Access,
@@ -33,8 +38,11 @@ pub struct Ahead {
     /// Then: a packet may give no frame, or more than one, or half of one.
     pub uneven: bool,
     packets_read: i64,
-    /// Times of the container's keyframes; empty: no jumping.
-    pub keyframes: Vec<i64>,
+    by_decoding_time: bool,
+    pub landings: Landings,
+    /// By so much a keyframe's presentation time is later than its decoding time, by which an MP4's index
+    /// goes.
+    pub delay: i64,
     /// There is one, though, that was not read yet.
     pub unread_index: bool,
     window: VecDeque<Packet>,
@@ -61,12 +69,14 @@ impl Ahead {
             skippable: access.codec.marks_unreferenced(&extradata),
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
             order,
+            landings: landings(input, access),
+            delay: 0,
             packets: Mender::new(input, first),
             counting: false,
             uneven: false,
             packets_read: 0,
+            by_decoding_time: input.is_mp4(),
             access,
-            keyframes: keyframes(input),
             unread_index,
             window: VecDeque::new(),
             items: Vec::new(),
@@ -83,14 +93,10 @@ impl Ahead {
         Some((last.0.pts, last.1.duration()))
     }
 
-    pub fn is_full(&self) -> bool {
-        self.window.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES
-    }
-
-    pub fn can_jump(&self, read: i64, target: i64) -> bool {
-        let next = self.keyframes.partition_point(|k| *k <= read);
-        self.keyframes.get(next).is_some_and(|next| *next <= target)
-            && self.keyframes.last().is_some_and(|last| *last > target)
+    /// The packets to decide on next; None: read on.
+    pub fn group(&self) -> Option<Group> {
+        let full = self.window.len() >= MAX_PACKETS || self.bytes >= MAX_BYTES;
+        feed::group(&self.items, self.ended, full, self.order.is_some())
     }
 
     pub fn read(&mut self, input: &mut VideoInput) -> Result<(), Stop> {
@@ -127,6 +133,9 @@ impl Ahead {
         let unit = self.av1.as_mut().and_then(|reader| reader.read(data));
         let shown = !hidden && self.access.codec.is_shown(data);
         let entry = self.access.is_entry(&packet);
+        if entry && self.by_decoding_time {
+            self.delay = packet.dts().map_or(0, |dts| pts.saturating_sub(dts)).max(0);
+        }
         if self.access.codec == Codec::Mjpeg && !entry {
             // All must be decoded, and pictures are too large to be kept for nothing.
             return Err(Stop::Irregular);
@@ -164,21 +173,25 @@ impl Ahead {
     }
 }
 
-/// Times at which the container says that decoding can begin; none: it is not to be asked.
-pub fn keyframes(input: &mut VideoInput) -> Vec<i64> {
+/// Where the container says that decoding can begin; nowhere: it is not to be asked.
+pub fn landings(input: &mut VideoInput, access: Access) -> Landings {
     if !(input.is_mp4() || input.is_matroska()) {
-        return Vec::new();
+        return Landings::default();
     }
     let index = ffi::index(&mut input.input, input.stream);
-    if input.is_matroska() && clock_goes_back(&index) {
-        return Vec::new();
+    let past = match access.codec.reorders() {
+        true => GROUP_END_REORDERED,
+        false => GROUP_END + lookahead(access),
+    };
+    match input.is_mp4() {
+        true => Landings::of_packets(&index, past, !is_fragmented(input)),
+        false if clock_goes_back(&index) => Landings::default(),
+        false => Landings::of_cues(&index, past, access.codec.is_intra()),
     }
-    let marked = index.iter().filter(|e| e.keyframe && !e.discard);
-    let mut times: Vec<i64> = marked.map(|e| e.timestamp).collect();
-    times.sort_unstable();
-    if input.is_matroska() {
-        // A seek to the last cue makes FFmpeg read on to the end of the file.
-        times.pop();
-    }
-    times
+}
+
+/// The header of a fragmented MP4 lists no samples.
+fn is_fragmented(input: &VideoInput) -> bool {
+    let stream = input.input.stream(input.stream).expect("chosen");
+    stream.frames() <= 0
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use ffmpeg_next::Packet;
 
-use crate::ahead::{Ahead, MAX_PACKETS, keyframes};
+use crate::ahead::{Ahead, MAX_PACKETS, landings};
 use crate::decode::{Decoder, Prefer};
 use crate::entries::codec_of;
 use crate::entry::Codec;
@@ -16,7 +16,7 @@ use crate::input::VideoInput;
 use crate::numbers::Numbers;
 use crate::request::Selection;
 use crate::run::{MAX_PIXELS, Run, Sink, Stop};
-use crate::select::Chooser;
+use crate::select::{Asked, Chooser};
 
 /// Selections by time, in codecs whose random access points we can tell; and by number, in containers
 /// that keep both fields of an interlaced picture in one packet.
@@ -46,7 +46,7 @@ pub fn run(
     ahead.counting = numbers.is_some();
     while !run.chooser.is_done() {
         let group = loop {
-            if let Some(group) = feed::group(&ahead.items, ahead.ended, ahead.is_full()) {
+            if let Some(group) = ahead.group() {
                 break group;
             }
             ahead.read(input)?;
@@ -186,23 +186,24 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     let Some(asked) = picker.wanted() else {
         return Ok(());
     };
-    let target = run
-        .plan
-        .first_pts
-        .saturating_add(run.clock.ticks(asked.time));
+    let pts = |asked: Asked| (run.plan.first_pts).saturating_add(run.clock.ticks(asked.time));
+    let target = pts(asked);
     let here = ahead.items[0].pts;
     let read = ahead.items.iter().map(|i| i.pts).max().unwrap_or(here);
     if ahead.unread_index && read < target {
         // Matroska's cues are read on the first seek.
         ahead.unread_index = false;
         go_back(input, ahead, here)?;
-        ahead.keyframes = keyframes(input);
+        ahead.landings = landings(input, ahead.access);
         return Ok(());
     }
-    if !ahead.can_jump(read, target) {
+    let Some(aim) = ahead.landings.aim(read, target, ahead.delay) else {
         return Ok(());
-    }
-    if input.seek(target)?
+    };
+    let indexed = |asked: Asked| pts(asked).saturating_sub(ahead.delay);
+    let targets = picker.upcoming().map(indexed);
+    input.expect(&ahead.landings.announce(targets));
+    if input.seek(aim)?
         && let Some(packet) = input.next_packet()?
         && packet.pts().is_some_and(|pts| pts > here && pts <= target)
         && ahead.access.is_entry(&packet)
@@ -211,7 +212,7 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
         return Ok(());
     }
     // The index promised what is not there: go back, and never trust it again.
-    ahead.keyframes.clear();
+    ahead.landings.clear();
     go_back(input, ahead, here)
 }
 

@@ -43,15 +43,16 @@ pub struct Decision {
 /// Longer than any reordering a codec allows, in packets.
 const LOOKAHEAD: usize = 64;
 
-/// The group at the front of `window`; None: read on. `full`: the window may not grow.
-pub fn group(window: &[Item], ended: bool, full: bool) -> Option<Group> {
+/// The group at the front of `window`; None: read on. `full`: the window may not grow. `reorders`: the
+/// next point may have leading pictures.
+pub fn group(window: &[Item], ended: bool, full: bool, reorders: bool) -> Option<Group> {
     let next = window.iter().skip(1).position(|i| i.entry).map(|i| i + 1);
     if let Some(len) = next {
         let point = window[len];
         let past = window[len + 1..]
             .iter()
             .any(|i| i.shown && i.pts > point.pts);
-        if past || ended {
+        if past || ended || !reorders {
             return Some(Group { len, closed: true });
         }
     } else if ended {
@@ -181,9 +182,12 @@ mod tests {
             ("K0 4 2 1 3 K8 6 5 7 9", false, false, Some((5, true))),
             ("K0 4 2 1 3 K8", true, false, Some((5, true))),
         ] {
-            let got = group(&items(window), ended, full).map(|g| (g.len, g.closed));
+            let got = group(&items(window), ended, full, true).map(|g| (g.len, g.closed));
             assert_eq!(got, expected, "{window}");
         }
+        // Nothing is shown before what was coded before it.
+        let in_order = group(&items("K0 1 2 K3"), false, false, false);
+        assert_eq!(in_order.map(|g| (g.len, g.closed)), Some((3, true)));
         let long: Vec<Item> = (0..200)
             .map(|pts| Item {
                 pts,
@@ -193,9 +197,9 @@ mod tests {
                 order: pts,
             })
             .collect();
-        assert_eq!(group(&long, false, false), None);
+        assert_eq!(group(&long, false, false, true), None);
         assert_eq!(
-            group(&long, false, true),
+            group(&long, false, true, true),
             Some(Group {
                 len: 136,
                 closed: false
@@ -210,7 +214,7 @@ mod tests {
             for (item, (pts, order)) in window.iter_mut().zip(places) {
                 (item.pts, item.order) = (*pts, *order);
             }
-            let group = group(&window, false, false).unwrap();
+            let group = group(&window, false, false, true).unwrap();
             regular(&window, group)
         };
         assert!(judged(&[(0, 0), (4, 8), (2, 4), (1, 2), (3, 6)]));
@@ -242,7 +246,7 @@ mod tests {
             ("K0 4 2 1u 3u K5 6", &[3], "ooo-D", false),
         ] {
             let window = items(window);
-            let group = group(&window, false, false).unwrap();
+            let group = group(&window, false, false, true).unwrap();
             assert!(regular(&window, group));
             let asked = |from: i64, to: Option<i64>| {
                 times
@@ -269,7 +273,7 @@ mod tests {
             (5, None, "oD---", true),
         ] {
             let window = items("K0 4 2 1 3");
-            let group = group(&window, true, false).unwrap();
+            let group = group(&window, true, false, true).unwrap();
             let asked = |from: i64, to: Option<i64>| time >= from && to.is_none_or(|to| time < to);
             let decision = decide(&window, group, end, asked);
             assert_eq!(
@@ -289,7 +293,7 @@ mod tests {
         ] {
             let window = items(window);
             assert_eq!(
-                regular(&window, group(&window, false, false).unwrap()),
+                regular(&window, group(&window, false, false, true).unwrap()),
                 expected
             );
         }

@@ -26,6 +26,7 @@ mod ffi;
 mod fragments;
 mod input;
 mod keyscan;
+mod landings;
 mod mend;
 mod mjpeg;
 mod mp4;

@@ -17,6 +17,15 @@ const LOOKAHEAD: usize = 16;
 /// The same where each picture is large, and most are never read.
 const LOOKAHEAD_INTRA: usize = 3;
 
+/// So many packets are read before one is given out.
+pub fn lookahead(access: Access) -> usize {
+    match access.codec {
+        codec if !codec.divisible() || codec.reorders() => 0,
+        codec if codec.is_intra() => LOOKAHEAD_INTRA,
+        _ => LOOKAHEAD,
+    }
+}
+
 /// Where a frame belongs: `pts` of the frames from it on, `before` that of its predecessor. None: where
 /// it says.
 fn mended(before: i64, pts: &[i64]) -> Option<i64> {
@@ -52,9 +61,8 @@ impl Mender {
     /// `first`: a packet that was read already.
     pub fn new(input: &VideoInput, first: Option<Packet>) -> Self {
         let access = Access::of(input);
-        let known = access.codec.divisible() && !access.codec.reorders();
         Self {
-            access: known.then_some(access),
+            access: (lookahead(access) > 0).then_some(access),
             window: first.into_iter().collect(),
             before: None,
             ended: false,
@@ -72,11 +80,7 @@ impl Mender {
     }
 
     pub fn next(&mut self, input: &mut VideoInput) -> Result<Option<Packet>, MediaError> {
-        let ahead = match self.access {
-            Some(access) if access.codec.is_intra() => LOOKAHEAD_INTRA,
-            Some(_) => LOOKAHEAD,
-            None => 0,
-        };
+        let ahead = self.access.map_or(0, lookahead);
         while !self.ended && self.window.len() <= ahead {
             match input.next_packet()? {
                 Some(packet) => self.window.push_back(packet),

@@ -196,11 +196,21 @@ impl Picker {
 
     /// The next time of this segment that has no frame yet.
     pub fn wanted(&self) -> Option<Asked> {
-        let (index, time) = (self.next, self.times.get(self.next)?);
-        self.inside(index).then_some(Asked { index, time })
+        self.upcoming().next()
     }
 
-    /// How many times of this segment fall on a frame shown from `from` up to `to`.
+    /// The times of this segment that have no frame yet, in order.
+    pub fn upcoming(&self) -> impl Iterator<Item = Asked> {
+        let asked = |index| {
+            let time = self.times.get(index)?;
+            Some(Asked { index, time })
+        };
+        (self.next..)
+            .take_while(|index| self.inside(*index))
+            .map_while(asked)
+    }
+
+    /// Whether a time of this segment falls on a frame shown from `from` up to `to`.
     pub fn asked_between(&self, from: Time, to: Option<Time>) -> bool {
         let from = self.times.count_before(from).max(self.next);
         let Some(time) = self.times.get(from) else {

@@ -10,14 +10,12 @@ mod selections;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use clips::clips;
 use common::*;
 use media::{
-    ExtractedImage, FileSource, PlanOptions, RangeRead, Request, Selection, TimeRange, extract,
-    plan,
+    ExtractedImage, PlanOptions, RangeRead, Request, Selection, Stretch, TimeRange, extract, plan,
 };
 use num_rational::Ratio;
 use tempfile::TempDir;
@@ -173,33 +171,109 @@ fn of_single_pictures_only_the_wanted_are_read_and_decoded() {
             ..PlanOptions::default()
         };
         let divided = plan(&probed, &one_a_second(), &two).unwrap();
-        let read = Arc::new(AtomicU64::new(0));
+        let watched = Watched::of(&path);
         let (mut images, mut decoded) = (0, 0);
         for segment in 0..2 {
-            let source = Box::new(Tallied(open(&path), Arc::clone(&read)));
+            let source = Box::new(watched.clone());
             let outcome = extract(source, &divided, segment, &with_md5(), &mut |_| Ok(()));
             let outcome = outcome.unwrap();
             images += outcome.images;
             decoded += outcome.frames_decoded;
         }
         assert_eq!((images, decoded), (4, 4), "{clip}");
-        let (read, size) = (read.load(Ordering::Relaxed), path.metadata().unwrap().len());
+        let log = watched.log.lock().unwrap();
+        let read: usize = log.read.iter().map(|(_, length)| length).sum();
+        let size = path.metadata().unwrap().len() as usize;
         assert!(read < size * 2 / 3, "{clip}: {read} of {size} bytes");
     }
 }
 
-/// How many bytes were read, whatever of them was looked at.
-struct Tallied(Box<FileSource>, Arc<AtomicU64>);
+/// Whoever reads from far away knows what comes before it is waited for.
+#[test]
+fn what_is_read_after_jumps_was_announced() {
+    for (clip, every, images) in [
+        ("prores.mov", 1, 4),
+        ("mjpeg.mkv", 1, 4),
+        ("h264-gop25.mp4", 2, 3),
+    ] {
+        let path = clips().join(clip);
+        let every = Ratio::from(every);
+        let request = Request {
+            range: Some(TimeRange {
+                start: Ratio::from(0),
+                end: Some(every * (images - 1) + Ratio::new(1, 10)),
+            }),
+            ..Request::new(Selection::EverySeconds(every))
+        };
+        // In two segments, as only what was divided has an index that is read.
+        let two = PlanOptions {
+            forced_segments: Some(2),
+            ..PlanOptions::default()
+        };
+        let probed = probe_file(&path).unwrap();
+        let divided = plan(&probed, &request, &two).unwrap();
+        let (mut taken, mut jumped) = (0, 0);
+        for segment in 0..2 {
+            let watched = Watched::of(&path);
+            let source = Box::new(watched.clone());
+            let outcome = extract(source, &divided, segment, &with_md5(), &mut |_| Ok(()));
+            taken += outcome.unwrap().images;
+            let log = watched.log.lock().unwrap();
+            let Some((_, first)) = log.told.first() else {
+                continue;
+            };
+            jumped += log.told.len();
+            for (offset, length) in &log.read[*first..] {
+                let inside = |(told, _): &(Stretch, usize)| {
+                    let end = told.offset + u64::from(told.length);
+                    *offset >= told.offset && offset + *length as u64 <= end
+                };
+                assert!(log.told.iter().any(inside), "{clip}: {offset} {length}");
+            }
+        }
+        assert_eq!(taken, images as u64, "{clip}");
+        assert!(jumped > 0, "{clip}");
+    }
+}
 
-impl RangeRead for Tallied {
+/// A file, and how it was read.
+#[derive(Clone)]
+struct Watched {
+    path: PathBuf,
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Default)]
+struct Log {
+    /// Where, and how many bytes.
+    read: Vec<(u64, usize)>,
+    /// After how many reads.
+    told: Vec<(Stretch, usize)>,
+}
+
+impl Watched {
+    fn of(path: &Path) -> Self {
+        let path = path.to_owned();
+        let log = Arc::default();
+        Self { path, log }
+    }
+}
+
+impl RangeRead for Watched {
     fn len(&self) -> u64 {
-        self.0.len()
+        open(&self.path).len()
     }
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read_at(offset, buf)?;
-        self.1.fetch_add(read as u64, Ordering::Relaxed);
+        let read = open(&self.path).read_at(offset, buf)?;
+        self.log.lock().unwrap().read.push((offset, read));
         Ok(read)
+    }
+
+    fn expect(&mut self, stretches: &[Stretch]) {
+        let mut log = self.log.lock().unwrap();
+        let reads = log.read.len();
+        log.told.extend(stretches.iter().map(|s| (*s, reads)));
     }
 }
 

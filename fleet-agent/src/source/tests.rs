@@ -54,7 +54,7 @@ async fn source(load: Arc<Load>, cache: u64, expected_end: u64) -> S3Source {
         bucket: "videos".into(),
         key: "video".into(),
         etag: "\"1\"".into(),
-        len: BLOCKS * BLOCK,
+        len: (BLOCKS * BLOCK).max(expected_end),
     };
     let client = Client::from_conf(config);
     let cache = BlockCache::new(cache);
@@ -86,6 +86,50 @@ async fn promises_are_kept_a_few_at_a_time_and_too_many_are_passed_over() {
     assert_eq!(load.most.load(Ordering::SeqCst), SIDE_BY_SIDE);
     // Those that were passed over are read all the same, one block each: the segment has ended.
     assert_eq!(load.all.load(Ordering::SeqCst) as u64, BLOCKS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promises_of_many_bytes_are_passed_over() {
+    let load = Arc::new(Load::default());
+    let mut source = source(load, 1, 1 << 40).await;
+    let all = Stretch {
+        offset: 0,
+        length: u32::MAX,
+    };
+    source.expect(&[all]);
+    assert!(source.coming.is_empty());
+    let length = (MOST_PROMISED_BYTES / 2) as u32;
+    let half = |n: u64| Stretch {
+        offset: n << 32,
+        length,
+    };
+    source.expect(&[half(0), half(1), half(2)]);
+    assert_eq!(source.coming.len(), 2);
+}
+
+/// A decoder that jumps says what it will read, and of that nothing is fetched twice, nor anything behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_what_was_promised_nothing_is_fetched() {
+    let load = Arc::new(Load::default());
+    let mut source = source(load.clone(), 2 * BLOCKS * BLOCK, BLOCKS * BLOCK).await;
+    tokio::task::spawn_blocking(move || {
+        let mut buffer = [0; 16];
+        source.read_at(0, &mut buffer).unwrap();
+        let ten = |block: u64| Stretch {
+            offset: block * BLOCK,
+            length: 10 * BLOCK as u32,
+        };
+        source.expect(&[ten(100), ten(150)]);
+        for block in (100..110).chain(150..160) {
+            source.read_at(block * BLOCK, &mut buffer).unwrap();
+            assert_eq!(buffer, [byte(block * BLOCK); 16]);
+        }
+        assert!(source.coming.is_empty());
+    })
+    .await
+    .unwrap();
+    // The first read, what would have followed it, and the promised.
+    assert_eq!(load.all.load(Ordering::SeqCst), 4);
 }
 
 /// Two of the longest runs do not fit the smallest cache together.

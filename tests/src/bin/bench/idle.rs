@@ -29,15 +29,20 @@ pub async fn run(footage: &Path) -> Result<()> {
     .agent_env("FRAMEFLEET_CONCURRENCY", 1);
     let (cloud, caller, _proxies) = journey::with_proxy(options, late).await?;
     let bytes: bytes::Bytes = std::fs::read(footage)?.into();
-    // Ten images a second keep the encoder busy; one a second leaves the least work to hide behind.
-    for fps in [10, 1] {
-        measure(&caller, bytes.clone(), fps).await?;
+    // Ten images a second keep the encoder busy; one a second leaves the least work to hide behind. One in
+    // ten seconds jumps from GOP to GOP and has next to none, so nothing is asked of it.
+    for (fps, target) in [
+        ("10", " (target 0.1)"),
+        ("1", " (target 0.1)"),
+        ("1/10", ""),
+    ] {
+        measure(&caller, bytes.clone(), fps, target).await?;
     }
     cloud.shutdown().await;
     Ok(())
 }
 
-async fn measure(caller: &Caller, bytes: bytes::Bytes, fps: u32) -> Result<()> {
+async fn measure(caller: &Caller, bytes: bytes::Bytes, fps: &str, target: &str) -> Result<()> {
     let spec = json!({ "select": { "fps": fps } });
     let id = caller.submit("late.mp4", bytes, &spec).await?;
     let ended = caller.ended(&id).await?;
@@ -60,7 +65,7 @@ async fn measure(caller: &Caller, bytes: bytes::Bytes, fps: u32) -> Result<()> {
         seconds += all;
     }
     println!(
-        "(d) waiting for S3 / segment time, S3 {} ms late, {fps} fps: {:.3} over {} segments (target 0.1)",
+        "(d) waiting for S3 / segment time, S3 {} ms late, {fps} fps: {:.3} over {} segments{target}",
         LATENCY.as_millis(),
         waited / seconds,
         segments.len()
