@@ -57,6 +57,12 @@ impl Ahead {
         // Without cues FFmpeg would look for them to the end of the file; who divides has seen some.
         let unread_index = input.is_matroska() && divided && first.is_none();
         let access = Access::of(input);
+        // Before the first seek a Matroska's index is what FFmpeg has happened to read: it tells nothing of
+        // what is between two keyframes, nor whether the clock goes back.
+        let landings = match input.is_matroska() && first.is_none() {
+            true => Landings::default(),
+            false => landings(input, access),
+        };
         let order = match access.codec.reorders() {
             true => {
                 let order = ffi::PictureOrder::new(&input.input, input.stream);
@@ -69,7 +75,7 @@ impl Ahead {
             skippable: access.codec.marks_unreferenced(&extradata),
             av1: (access.codec == Codec::Av1).then(av1::Reader::default),
             order,
-            landings: landings(input, access),
+            landings,
             delay: 0,
             packets: Mender::new(input, first),
             counting: false,

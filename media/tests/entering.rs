@@ -188,6 +188,83 @@ fn of_single_pictures_only_the_wanted_are_read_and_decoded() {
     }
 }
 
+/// What FFmpeg knows of a Matroska before its first seek is only the beginning, in which no clock goes back.
+#[test]
+fn a_matroska_whose_clock_goes_back_is_not_jumped_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("back.mkv");
+    let mut bytes = std::fs::read(clips().join("mjpeg.mkv")).unwrap();
+    let end = bytes.len();
+    turn_back(&mut bytes, 0, end);
+    std::fs::write(&path, bytes).unwrap();
+    let probed = probe_file(&path).unwrap();
+    assert!(
+        probed.division.contains("order of time"),
+        "{}",
+        probed.division
+    );
+    let taken = |selection| {
+        let request = Request::new(selection);
+        run_forced(&path, &probed, &request, 1).unwrap().0.images
+    };
+    let all = taken(Selection::All);
+    assert_eq!(all.len(), 100);
+    for every in [Ratio::new(1, 2), Ratio::from(1), Ratio::new(3, 2)] {
+        let some = taken(Selection::EverySeconds(every));
+        let times = (0..).map(|n| every * n);
+        let last = all.last().unwrap().time;
+        let expected: Vec<&str> = times
+            .take_while(|t| *t <= last)
+            .map(|t| all.iter().rfind(|i| i.time <= t).unwrap())
+            .map(|i| i.frame_md5.as_deref().unwrap())
+            .collect();
+        let got: Vec<&str> = some
+            .iter()
+            .map(|i| i.frame_md5.as_deref().unwrap())
+            .collect();
+        assert_eq!(got, expected, "every {every}");
+    }
+}
+
+/// Moves what comes after two seconds back by almost as much, in clusters and cues, and takes away how long
+/// a frame lasts, so that FFmpeg must look at many.
+fn turn_back(bytes: &mut [u8], mut at: usize, end: usize) {
+    const SEGMENT: u32 = 0x1853_8067;
+    const CLUSTER: u32 = 0x1F43_B675;
+    const CUES: u32 = 0x1C53_BB6B;
+    const TRACKS: u32 = 0x1654_AE6B;
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |n: u64, b| n << 8 | u64::from(*b));
+    while at < end {
+        let start = at;
+        let length = bytes[at].leading_zeros() as usize + 1;
+        let id = number(&bytes[at..at + length]) as u32;
+        at += length;
+        let length = bytes[at].leading_zeros() as usize + 1;
+        let size = number(&bytes[at..at + length]) & !(u64::MAX << (7 * length));
+        at += length;
+        let past = end.min(at + size as usize);
+        match id {
+            // Cue points, track entries.
+            SEGMENT | CLUSTER | CUES | TRACKS | 0xBB | 0xAE => turn_back(bytes, at, past),
+            // Timestamps of clusters and of cue points.
+            0xE7 | 0xB3 => {
+                let time = number(&bytes[at..past]);
+                let back = if time >= 2000 { time - 1980 } else { time };
+                let wide = back.to_be_bytes();
+                let size = past - at;
+                bytes[at..past].copy_from_slice(&wide[8 - size..]);
+            }
+            // DefaultDuration becomes a Void.
+            0x23_E383 => {
+                bytes[start] = 0xEC;
+                bytes[start + 1] = 0x80 | (past - start - 2) as u8;
+            }
+            _ => {}
+        }
+        at = past;
+    }
+}
+
 /// Whoever reads from far away knows what comes before it is waited for.
 #[test]
 fn what_is_read_after_jumps_was_announced() {

@@ -118,9 +118,9 @@ impl RangeRead for RemoteSource {
     }
 
     fn expect(&mut self, stretches: &[Stretch]) {
-        for stretch in stretches {
+        for range in stretches.iter().flat_map(|stretch| Range::hints(*stretch)) {
             // Where this fails, the next read says why.
-            let _ = socket().write_all(&Range::hint(*stretch).to_bytes());
+            let _ = socket().write_all(&range.to_bytes());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the agent and its decoder process say to each other.
 //!
 //! Over a socket on the decoder's standard input: a [`Job`], then ranged reads, question and answer,
-//! until [`Range::END`]; [`Range::hint`]s in between are not answered; and perhaps another job for
+//! until [`Range::END`]; [`Range::hints`] in between are not answered; and perhaps another job for
 //! the same video. Over a pipe on its standard output: [`Answer`]s. Messages are JSON behind a length; the
 //! bytes of the video and of images are not wrapped. The agent trusts no length it is told.
 
@@ -132,12 +132,15 @@ impl Range {
     /// In a length: this is a hint.
     const HINT: u32 = 1 << 31;
 
-    /// Says what will be read soon.
-    pub fn hint(stretch: Stretch) -> Self {
-        Self {
-            offset: stretch.offset,
-            length: stretch.length.min(READ_BYTES as u32) | Self::HINT,
-        }
+    /// Say what will be read soon, in pieces that are read at once.
+    pub fn hints(stretch: Stretch) -> impl Iterator<Item = Self> {
+        let piece = READ_BYTES as u32;
+        (0..stretch.length.max(1))
+            .step_by(READ_BYTES)
+            .map(move |at| Self {
+                offset: stretch.offset.saturating_add(at.into()),
+                length: (stretch.length - at).min(piece) | Self::HINT,
+            })
     }
 
     pub fn hinted(self) -> Option<Stretch> {
@@ -204,15 +207,25 @@ mod tests {
         };
         assert_eq!(Range::from_bytes(range.to_bytes()), range);
         assert_eq!(range.hinted(), None);
-        let hint = Range::hint(Stretch {
+        let hinted = |range: Range| Range::from_bytes(range.to_bytes()).hinted();
+        let piece = READ_BYTES as u32;
+        let stretch = |offset, length| Stretch { offset, length };
+        let pieces: Vec<_> = Range::hints(stretch(7, 2 * piece + 5))
+            .filter_map(hinted)
+            .collect();
+        let second = 7 + u64::from(piece);
+        let expected = [
+            stretch(7, piece),
+            stretch(second, piece),
+            stretch(second + u64::from(piece), 5),
+        ];
+        assert_eq!(pieces, expected);
+        assert_eq!(Range::hints(stretch(7, 0)).count(), 1);
+        // Whatever a decoder says of its own accord.
+        let longer = Range {
             offset: 7,
             length: u32::MAX,
-        });
-        let hinted = Range::from_bytes(hint.to_bytes()).hinted();
-        let most = Stretch {
-            offset: 7,
-            length: READ_BYTES as u32,
         };
-        assert_eq!(hinted, Some(most));
+        assert_eq!(longer.hinted(), Some(stretch(7, piece)));
     }
 }
