@@ -14,7 +14,7 @@ use crate::ffi;
 use crate::input::VideoInput;
 use crate::landings::Landings;
 use crate::mend::{Mender, lookahead};
-use crate::run::Stop;
+use crate::run::{Run, Stop};
 
 /// Bounds on what is read ahead.
 pub const MAX_PACKETS: usize = 600;
@@ -53,7 +53,8 @@ pub struct Ahead {
 
 impl Ahead {
     /// Irregular: the order of pictures cannot be told.
-    pub fn new(input: &mut VideoInput, first: Option<Packet>, divided: bool) -> Result<Self, Stop> {
+    pub fn new(run: &Run, input: &mut VideoInput, first: Option<Packet>) -> Result<Self, Stop> {
+        let divided = run.plan.segments.len() > 1;
         // Without cues FFmpeg would look for them to the end of the file; who divides has seen some.
         let unread_index = input.is_matroska() && divided && first.is_none();
         let access = Access::of(input);
@@ -77,7 +78,7 @@ impl Ahead {
             order,
             landings,
             delay: 0,
-            packets: Mender::new(input, first),
+            packets: Mender::new(input, first, run.plan.border(run.planned)),
             counting: false,
             uneven: false,
             packets_read: 0,

@@ -75,6 +75,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
             "this codec cannot be entered in the middle exactly",
         ));
     }
+    let met = ffi::index(&mut input.input, input.stream);
     // Matroska reads its cues on the first seek.
     if !input.seek(search.first_pts)? {
         return Ok(Found::none("the container cannot seek"));
@@ -94,7 +95,7 @@ pub fn find(input: &mut VideoInput, search: Search) -> Result<Found, MediaError>
         found.division = "one segment: the index is not in order of time".into();
         return Ok(found);
     }
-    if input.is_matroska() && clock_goes_back(&index) {
+    if input.is_matroska() && (clock_goes_back(&index) || contradicts(&index, &met)) {
         found.division = "one segment: keyframes are not in order of time".into();
         return Ok(found);
     }
@@ -231,6 +232,15 @@ struct Keyframe {
 /// FFmpeg sorts an index by time; in a file whose clock only goes on, that is the order of bytes.
 pub fn clock_goes_back(index: &[ffi::IndexEntry]) -> bool {
     index.windows(2).any(|w| w[0].position > w[1].position)
+}
+
+/// Of two keyframes at one time FFmpeg's index keeps the one it heard of last. `met`: what it had from
+/// reading the beginning, before it read what the container lists.
+pub fn contradicts(index: &[ffi::IndexEntry], met: &[ffi::IndexEntry]) -> bool {
+    met.iter().any(|met| {
+        let at = index.binary_search_by_key(&met.timestamp, |e| e.timestamp);
+        at.is_ok_and(|at| index[at].position != met.position)
+    })
 }
 
 /// Each keyframe after the first.

@@ -9,11 +9,13 @@ use ffmpeg_next::Packet;
 
 use crate::ahead::{Ahead, MAX_PACKETS, landings};
 use crate::decode::{Decoder, Prefer};
-use crate::entries::codec_of;
+use crate::entries::{codec_of, contradicts};
 use crate::entry::Codec;
 use crate::feed::{self, Use};
+use crate::ffi;
 use crate::input::VideoInput;
 use crate::numbers::Numbers;
+use crate::plain::heed;
 use crate::request::Selection;
 use crate::run::{MAX_PIXELS, Run, Sink, Stop};
 use crate::select::{Asked, Chooser};
@@ -35,7 +37,7 @@ pub fn run(
     first: Option<Packet>,
     sink: Sink,
 ) -> Result<(), Stop> {
-    let mut ahead = Ahead::new(input, first, run.plan.segments.len() > 1)?;
+    let mut ahead = Ahead::new(run, input, first)?;
     run.known = Some(BTreeSet::new());
     // Only here: whatever libvpx may do otherwise than FFmpeg's own decoder is left to the plain pass.
     let vp9 = ahead.access.codec == Codec::Vp9 && run.plan.video.pixel_format == "yuv420p";
@@ -51,7 +53,7 @@ pub fn run(
             }
             ahead.read(input)?;
         };
-        run.mended = ahead.packets.count;
+        heed(run, &ahead.packets)?;
         if !feed::regular(&ahead.items, group) {
             return Err(run.misordered());
         }
@@ -193,7 +195,11 @@ fn jump(run: &mut Run, input: &mut VideoInput, ahead: &mut Ahead) -> Result<(), 
     if ahead.unread_index && read < target {
         // Matroska's cues are read on the first seek.
         ahead.unread_index = false;
+        let met = ffi::index(&mut input.input, input.stream);
         go_back(input, ahead, here)?;
+        if contradicts(&ffi::index(&mut input.input, input.stream), &met) {
+            return Err(run.misordered());
+        }
         ahead.landings = landings(input, ahead.access);
         return Ok(());
     }

@@ -34,7 +34,7 @@ pub fn run(
     sink: Sink,
 ) -> Result<(), Stop> {
     let codec = codec_of(input);
-    let mut packets = Mender::new(input, first);
+    let mut packets = Mender::new(input, first, run.plan.border(run.planned));
     loop {
         let Some(now) = next_packet(run, &mut packets, input)? else {
             if input.damage.is_some() || run.outcome.frames_decoded == 0 {

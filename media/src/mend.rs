@@ -51,6 +51,10 @@ pub struct Mender {
     window: VecDeque<Packet>,
     before: Option<i64>,
     ended: bool,
+    /// Where the next segment begins: pts and byte position.
+    border: Option<(i64, u64)>,
+    /// At that pts there was another keyframe first.
+    pub misled: bool,
     /// So many timestamps were wrong.
     pub count: u64,
     /// The first timestamp was, and nothing before it tells the right one.
@@ -58,14 +62,17 @@ pub struct Mender {
 }
 
 impl Mender {
-    /// `first`: a packet that was read already.
-    pub fn new(input: &VideoInput, first: Option<Packet>) -> Self {
+    /// `first`: a packet that was read already. `border`: where the next segment begins, pts and byte
+    /// position.
+    pub fn new(input: &VideoInput, first: Option<Packet>, border: Option<(i64, u64)>) -> Self {
         let access = Access::of(input);
         Self {
             access: (lookahead(access) > 0).then_some(access),
             window: first.into_iter().collect(),
             before: None,
             ended: false,
+            border,
+            misled: false,
             count: 0,
             lost: false,
         }
@@ -91,7 +98,22 @@ impl Mender {
         if let (Some(access), Some(packet)) = (self.access, &mut packet) {
             self.mend(access, packet);
         }
+        if let Some(packet) = &packet {
+            self.watch_border(packet);
+        }
         Ok(packet)
+    }
+
+    /// A clock that begins anew shows the same times twice, and an index by time keeps one of them.
+    fn watch_border(&mut self, packet: &Packet) {
+        if let Some((pts, position)) = self.border
+            && packet.pts() == Some(pts)
+            && packet.is_key()
+            && !ffi::is_hidden(packet)
+        {
+            self.misled |= packet.position().max(0) as u64 != position;
+            self.border = None;
+        }
     }
 
     fn mend(&mut self, access: Access, packet: &mut Packet) {

@@ -26,7 +26,7 @@ fn go(
     first: Option<Packet>,
     sink: Sink,
 ) -> Result<(), Stop> {
-    let mut packets = Mender::new(input, first);
+    let mut packets = Mender::new(input, first, run.plan.border(run.planned));
     loop {
         let packet = next_packet(run, &mut packets, input)?;
         run.decoder.send(packet.as_ref());
@@ -40,6 +40,15 @@ fn go(
     }
 }
 
+/// What the packets read so far tell of timestamps.
+pub fn heed(run: &mut Run, packets: &Mender) -> Result<(), Stop> {
+    run.mended = packets.count;
+    match packets.misled {
+        true => Err(run.misordered()),
+        false => Ok(()),
+    }
+}
+
 /// The next packet of a pass that reads all of them.
 pub fn next_packet(
     run: &mut Run,
@@ -47,7 +56,7 @@ pub fn next_packet(
     input: &mut VideoInput,
 ) -> Result<Option<Packet>, Stop> {
     let packet = packets.next(input)?;
-    run.mended = packets.count;
+    heed(run, packets)?;
     if packets.lost && run.is_part() {
         return Err(run.misordered());
     }

@@ -56,6 +56,16 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// Where the segment after this one begins, if the container says where: pts and byte position.
+    pub fn border(&self, planned: &PlannedSegment) -> Option<(i64, u64)> {
+        let end = planned.end_rel?;
+        let next = |s: &&PlannedSegment| s.start_rel == Some(end);
+        let entry = self.segments.iter().find(next)?.entry?;
+        (!entry.by_position).then_some((entry.pts, entry.position))
+    }
+}
+
 /// A range of requested times, from this segment's boundary up to the next one's; or of frames. The
 /// default is the whole video.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

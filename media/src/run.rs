@@ -65,7 +65,7 @@ pub struct Run<'a> {
     pub clock: Clock,
     pub outcome: SegmentOutcome,
     pub plan: &'a Plan,
-    planned: &'a PlannedSegment,
+    pub planned: &'a PlannedSegment,
     pub reached_end: bool,
     /// Where packets were left out: the pts of all frames there are, to check each answer against.
     pub known: Option<BTreeSet<i64>>,

@@ -56,7 +56,7 @@ fn last_end(
 ) -> Result<i64, MediaError> {
     let codec = codec_of(input);
     let mut last = (first_pts, frame_duration);
-    let mut packets = Mender::new(input, None);
+    let mut packets = Mender::new(input, None, None);
     while let Some(packet) = packets.next(input)? {
         let shown = packet.data().is_some_and(|data| codec.is_shown(data));
         if !shown || ffi::is_hidden(&packet) {

@@ -195,7 +195,9 @@ fn a_matroska_whose_clock_goes_back_is_not_jumped_through() {
     let path = folder.path().join("back.mkv");
     let mut bytes = std::fs::read(clips().join("mjpeg.mkv")).unwrap();
     let end = bytes.len();
-    turn_back(&mut bytes, 0, end);
+    turn_back(&mut bytes, 0, end, &|time| {
+        if time >= 2000 { time - 1980 } else { time }
+    });
     std::fs::write(&path, bytes).unwrap();
     let probed = probe_file(&path).unwrap();
     assert!(
@@ -226,9 +228,32 @@ fn a_matroska_whose_clock_goes_back_is_not_jumped_through() {
     }
 }
 
-/// Moves what comes after two seconds back by almost as much, in clusters and cues, and takes away how long
-/// a frame lasts, so that FFmpeg must look at many.
-fn turn_back(bytes: &mut [u8], mut at: usize, end: usize) {
+/// FFmpeg's index keeps only the later of two keyframes at one time, so it shows no clock that goes back.
+#[test]
+fn a_matroska_whose_clock_begins_anew_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let straight = std::fs::read(clips().join("mjpeg.mkv")).unwrap();
+    let all = || vec![("all", Request::new(Selection::All))];
+    // The second clock shows nothing of what is read before the index is: only whoever meets it knows.
+    for (name, from, by, requests) in [
+        ("anew.mkv", 2000, 2000, requests()),
+        ("again.mkv", 3000, 1000, all()),
+    ] {
+        let path = folder.path().join(name);
+        let (mut bytes, end) = (straight.clone(), straight.len());
+        turn_back(&mut bytes, 0, end, &|t| if t >= from { t - by } else { t });
+        std::fs::write(&path, bytes).unwrap();
+        for (what, request) in requests {
+            let row = selections::check(&path, what, &request, &[1, 2, 3, 7]);
+            assert_eq!(row.problem, None, "{name} {what}");
+            assert!(what != "all" || row.images == 100, "{name}: {}", row.images);
+        }
+    }
+}
+
+/// Sets another clock in clusters and cues, and takes away how long a frame lasts, so that FFmpeg must look
+/// at many.
+fn turn_back(bytes: &mut [u8], mut at: usize, end: usize, clock: &dyn Fn(u64) -> u64) {
     const SEGMENT: u32 = 0x1853_8067;
     const CLUSTER: u32 = 0x1F43_B675;
     const CUES: u32 = 0x1C53_BB6B;
@@ -245,12 +270,10 @@ fn turn_back(bytes: &mut [u8], mut at: usize, end: usize) {
         let past = end.min(at + size as usize);
         match id {
             // Cue points, track entries.
-            SEGMENT | CLUSTER | CUES | TRACKS | 0xBB | 0xAE => turn_back(bytes, at, past),
+            SEGMENT | CLUSTER | CUES | TRACKS | 0xBB | 0xAE => turn_back(bytes, at, past, clock),
             // Timestamps of clusters and of cue points.
             0xE7 | 0xB3 => {
-                let time = number(&bytes[at..past]);
-                let back = if time >= 2000 { time - 1980 } else { time };
-                let wide = back.to_be_bytes();
+                let wide = clock(number(&bytes[at..past])).to_be_bytes();
                 let size = past - at;
                 bytes[at..past].copy_from_slice(&wide[8 - size..]);
             }
