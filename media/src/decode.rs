@@ -43,8 +43,6 @@ pub enum Prefer {
     Native,
     /// libvpx, where WebM keeps alpha beside each picture: FFmpeg's own leave it out.
     Alpha,
-    /// libvpx, which needs a tenth less CPU time for 8-bit VP9 and gives the same pictures.
-    Speed,
 }
 
 impl Decoder {
@@ -217,11 +215,10 @@ impl Decoder {
 fn libvpx(input: &VideoInput, id: codec::Id, prefer: Prefer) -> Option<ffmpeg_next::Codec> {
     let name = match (prefer, id) {
         (Prefer::Alpha, codec::Id::VP8) => "libvpx",
-        (Prefer::Alpha | Prefer::Speed, codec::Id::VP9) => "libvpx-vp9",
+        (Prefer::Alpha, codec::Id::VP9) => "libvpx-vp9",
         _ => return None,
     };
-    let alpha = prefer == Prefer::Alpha;
-    (has_alpha(input) == alpha)
+    has_alpha(input)
         .then(|| decoder::find_by_name(name))
         .flatten()
 }

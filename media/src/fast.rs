@@ -8,16 +8,14 @@ use std::collections::BTreeSet;
 use ffmpeg_next::Packet;
 
 use crate::ahead::{Ahead, MAX_PACKETS, landings};
-use crate::decode::{Decoder, Prefer};
 use crate::entries::{codec_of, contradicts};
-use crate::entry::Codec;
 use crate::feed::{self, Use};
 use crate::ffi;
 use crate::input::VideoInput;
 use crate::numbers::Numbers;
 use crate::plain::heed;
 use crate::request::Selection;
-use crate::run::{MAX_PIXELS, Run, Sink, Stop};
+use crate::run::{Run, Sink, Stop};
 use crate::select::{Asked, Chooser};
 
 /// Selections by time, in codecs whose random access points we can tell; and by number, in containers
@@ -39,11 +37,6 @@ pub fn run(
 ) -> Result<(), Stop> {
     let mut ahead = Ahead::new(run, input, first)?;
     run.known = Some(BTreeSet::new());
-    // Only here: whatever libvpx may do otherwise than FFmpeg's own decoder is left to the plain pass.
-    let vp9 = ahead.access.codec == Codec::Vp9 && run.plan.video.pixel_format == "yuv420p";
-    if vp9 && !run.decoder.is_foreign() {
-        run.decoder = Decoder::open(input, MAX_PIXELS, Prefer::Speed)?;
-    }
     let mut numbers = numbers(run);
     ahead.counting = numbers.is_some();
     while !run.chooser.is_done() {
@@ -174,9 +167,7 @@ fn check(run: &Run) -> Result<(), Stop> {
     let odd = run.decoder.errors > 0
         || run.timeline.missing > 0
         || run.timeline.backward > 0
-        || run.decoder.misplaced > 0
-        // The two VP9 decoders are not known to agree there.
-        || (run.resized && run.decoder.is_foreign());
+        || run.decoder.misplaced > 0;
     if odd { Err(Stop::Irregular) } else { Ok(()) }
 }
 

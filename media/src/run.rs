@@ -77,8 +77,6 @@ pub struct Run<'a> {
     pub repeat: u64,
     /// The first frame that is not this segment's is not the one that the next segment begins with.
     astray: bool,
-    /// A frame was perhaps predicted from ones of another size.
-    pub resized: bool,
     /// So many timestamps were out of line.
     pub mended: u64,
     previous: Option<Held>,
@@ -120,7 +118,6 @@ impl<'a> Run<'a> {
             left_out: None,
             repeat: 0,
             astray: false,
-            resized: false,
             mended: 0,
             previous: None,
             painter: Painter::new(image, orientation, sar(plan))?,
@@ -155,9 +152,6 @@ impl<'a> Run<'a> {
             self.astray |= before && placed.rel > end;
         }
         let suspect = self.decoder.suspect;
-        let size = (frame.width(), frame.height());
-        let before = self.previous.as_ref().map(|held| &held.frame);
-        self.resized |= !key && before.is_some_and(|f| (f.width(), f.height()) != size);
         let scene = &mut self.scene;
         let chosen = match &mut self.chooser {
             Chooser::Times(_) => None,
